@@ -1,0 +1,1 @@
+"""From a corpus to judged pairs: mining, the review queue, near-duplicates, splits, snapshots."""

@@ -1,0 +1,101 @@
+"""How sure the difference of two systems is: paired by anchor, resampled by group.
+
+Groups (anchors that share an answer) are the unit: anchors of one group rise and fall together, and counting them as independent would
+make the interval too narrow.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+RESAMPLES = 10_000
+ASSUMED_SPREAD = 0.30
+"""Standard deviation of per-anchor differences in NDCG@5, until it is measured."""
+_POWER_FACTOR = 1.959964 + 0.841621
+"""Normal quantiles for a two-sided test at 5 % and 80 % power."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The mean per-anchor difference (tuned minus base) with what is known of it."""
+
+    gain: float
+    low: float
+    """Lower bound of the 95 % interval."""
+    high: float
+    p: float
+    """Two-sided, by sign flips of whole groups."""
+    n: int
+    groups: int
+    wins: int
+    ties: int
+    losses: int
+    detectable: float
+    """The smallest true difference that as many anchors would show four times out of five."""
+
+
+def compare_scores(base: Mapping[str, float], tuned: Mapping[str, float], groups: Mapping[str, str] | None = None, *, seed: int = 0) -> Difference:
+    """Compare two systems on the anchors that both have a score for.
+
+    `base` and `tuned`: a measure by anchor id. `groups`: the group of an anchor; without it each is its own. Paired bootstrap over groups (Efron and
+    Tibshirani 1993, percentile interval) and a sign-flip permutation test. No anchor in common gives zeros, p = 1 and an infinite detectable difference.
+    """
+    shared = sorted(base.keys() & tuned.keys())
+    if not shared:
+        return Difference(0.0, 0.0, 0.0, 1.0, 0, 0, 0, 0, 0, math.inf)
+    differences = np.array([tuned[anchor_id] - base[anchor_id] for anchor_id in shared])
+    _, group_of = np.unique([(groups or {}).get(anchor_id, "\0" + anchor_id) for anchor_id in shared], return_inverse=True)
+    sums = np.bincount(group_of, weights=differences)
+    sizes = np.bincount(group_of).astype(float)
+    rng = np.random.default_rng(seed)
+    low, high = _bootstrap(sums, sizes, rng)
+    spread = float(np.std(differences, ddof=1)) if len(differences) > 1 else ASSUMED_SPREAD
+    return Difference(
+        gain=float(differences.mean()),
+        low=low,
+        high=high,
+        p=_sign_flips(sums, rng),
+        n=len(shared),
+        groups=len(sums),
+        wins=int((differences > 1e-9).sum()),
+        ties=int((np.abs(differences) <= 1e-9).sum()),
+        losses=int((differences < -1e-9).sum()),
+        detectable=detectable_difference(len(shared), spread),
+    )
+
+
+def detectable_difference(n: int, spread: float = ASSUMED_SPREAD) -> float:
+    """The smallest mean difference that `n` anchors show with 80 % power at the 5 % level: 2.80 · spread / √n."""
+    return _POWER_FACTOR * spread / math.sqrt(n) if n > 0 else math.inf
+
+
+def mean_interval(scores: Mapping[str, float], groups: Mapping[str, str] | None = None, *, seed: int = 0) -> tuple[float, float]:
+    """The 95 % bootstrap interval of one system's mean, groups resampled. No anchors give (0, 0)."""
+    zero = dict.fromkeys(scores, 0.0)
+    difference = compare_scores(zero, scores, groups, seed=seed)
+    return difference.low, difference.high
+
+
+def _bootstrap(sums: NDArray[np.float64], sizes: NDArray[np.float64], rng: np.random.Generator) -> tuple[float, float]:
+    means = np.empty(RESAMPLES)
+    step = max(1, 4_000_000 // len(sums))
+    for start in range(0, RESAMPLES, step):
+        picks = rng.integers(0, len(sums), size=(min(step, RESAMPLES - start), len(sums)))
+        means[start : start + len(picks)] = sums[picks].sum(axis=1) / sizes[picks].sum(axis=1)
+    low, high = np.percentile(means, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def _sign_flips(sums: NDArray[np.float64], rng: np.random.Generator) -> float:
+    observed = abs(sums.sum())
+    extreme = 0
+    step = max(1, 4_000_000 // len(sums))
+    for start in range(0, RESAMPLES, step):
+        signs = rng.integers(0, 2, size=(min(step, RESAMPLES - start), len(sums)), dtype=np.int8) * 2 - 1
+        extreme += int((np.abs(signs @ sums) >= observed - 1e-12).sum())
+    return (extreme + 1) / (RESAMPLES + 1)

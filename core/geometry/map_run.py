@@ -1,0 +1,88 @@
+"""The map of a project: layouts and clumping figures in one run, stored for the page and the command line."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import sample_data
+from core.geometry.clumps import MAX_DOCUMENTS, ClumpReport, describe_space, find_clumps
+from core.geometry.projection import MAX_POINTS, displacement, draw_base, draw_tuned, measure_noise, sample_rows
+from core.model import ModelRecord, PairsmithError, Projection
+from core.retrieval.encoder import embed_documents, embed_texts
+from core.retrieval.vectors import Floats
+from core.store import artefacts, corpus
+from core.workspace import Workspace, replace_file
+
+OnStage = Callable[[str, int, int], None]
+"""Called with a message, the step and the number of steps."""
+STEPS = 6
+
+
+def measure_clumps(workspace: Workspace, project_id: str, base: ModelRecord, tuned: ModelRecord) -> dict[str, Any]:
+    """The clumping report of a project's documents (a seeded sample of at most `MAX_DOCUMENTS`), hotspots by document id."""
+    with workspace.store.read() as conn:
+        documents = corpus.read_documents(conn, project_id)
+    if not documents:
+        raise PairsmithError("The project has no documents, so there is nothing to measure. Import a corpus first.")
+    vectors = [embed_documents(workspace, record, documents) for record in (base, tuned)]
+    rows = sample_rows(len(documents), MAX_DOCUMENTS)
+    report = _report(workspace, base, tuned, vectors[0][rows], vectors[1][rows])
+    return report.to_json([documents[row].id for row in rows])
+
+
+def draw_maps(workspace: Workspace, project_id: str, base: ModelRecord, tuned: ModelRecord | None, on_stage: OnStage) -> Projection:
+    """Draw base and, where given, tuned, measure clumping, and store all of it. Raises `PairsmithError` for an empty corpus."""
+    with workspace.store.read() as conn:
+        documents = corpus.read_documents(conn, project_id)
+    if not documents:
+        raise PairsmithError("The project has no documents, so there is nothing to draw. Import a corpus first.")
+    on_stage("Encoding documents", 0, STEPS)
+    rows = sample_rows(len(documents), MAX_POINTS)
+    ids = [documents[row].id for row in rows]
+    base_vectors = np.asarray(embed_documents(workspace, base, documents)[rows])
+    on_stage("Drawing the base model", 1, STEPS)
+    layout = draw_base(base_vectors)
+    arrays: dict[str, Any] = {"ids": np.array(ids), "base": layout}
+    figures: dict[str, Any] = {"documents": len(documents), "drawn": len(ids), "base": describe_space(base_vectors[sample_rows(len(ids), MAX_DOCUMENTS)])}
+    if tuned is not None:
+        tuned_vectors = np.asarray(embed_documents(workspace, tuned, documents)[rows])
+        on_stage("Drawing the tuned model", 2, STEPS)
+        arrays["tuned"] = draw_tuned(tuned_vectors, layout)
+        on_stage("Measuring how much the method itself moves points", 3, STEPS)
+        figures |= {"noise_floor": measure_noise(base_vectors, layout), "displacement": displacement(arrays["tuned"], layout)}
+        on_stage("Looking for clumps", 4, STEPS)
+        measured = sample_rows(len(ids), MAX_DOCUMENTS)
+        report = _report(workspace, base, tuned, base_vectors[measured], tuned_vectors[measured])
+        figures |= report.to_json([ids[row] for row in measured])
+    on_stage("Saving", 5, STEPS)
+    projection_id = artefacts.new_id()
+    path = workspace.folder("maps") / f"{projection_id}.npz"
+    with replace_file(path) as temporary, temporary.open("wb") as stream:
+        np.savez(stream, **arrays)
+    projection = Projection(projection_id, base.id, tuned.id if tuned else None, str(path), _plain(figures), time.time())
+    with workspace.store.write() as conn:
+        artefacts.put_projection(conn, project_id, projection)
+    return projection
+
+
+def _report(workspace: Workspace, base: ModelRecord, tuned: ModelRecord, base_vectors: Floats, tuned_vectors: Floats) -> ClumpReport:
+    lines = sample_data.REFERENCE_TEXTS.read_text(encoding="utf-8").splitlines()
+    texts = [json.loads(line)["text"] for line in lines if line.strip()]
+    references = [embed_texts(workspace, record, texts, prompt=record.document_prompt) for record in (base, tuned)]
+    return find_clumps(base_vectors, tuned_vectors, reference_base=references[0], reference_tuned=references[1])
+
+
+def _plain(value: Any) -> Any:
+    """Replace what JSON cannot say (nan, infinity) by None."""
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,84 @@
+"""Two maps that can be compared: UMAP of the base, UMAP of the tuned model begun from it, aligned, with the noise floor of the method.
+
+The map locates and explains; it proves nothing. Movement and neighbours are measured in the original space, never on the map.
+"""
+
+from __future__ import annotations
+
+import warnings
+
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.retrieval.vectors import Floats
+
+MAX_POINTS = 20_000
+NEIGHBOURS = 15
+MIN_POINTS = 20
+
+
+def draw_base(vectors: Floats, *, seed: int = 0, init: Floats | None = None) -> Floats:
+    """A UMAP layout (n, 2) float32 of `vectors` (n, d), cosine, seeded; begun from `init` (n, 2) where given.
+
+    McInnes, Healy and Melville 2018. Under `MIN_POINTS` rows the first two principal components are drawn instead.
+    """
+    if len(vectors) < MIN_POINTS:
+        return _principal(vectors)
+    import umap
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="n_jobs value", category=UserWarning)
+        start = "spectral" if init is None else _scale_init(init)
+        reducer = umap.UMAP(n_neighbors=min(NEIGHBOURS, len(vectors) - 1), metric="cosine", random_state=seed, init=start)
+        return np.asarray(reducer.fit_transform(vectors), dtype=np.float32)
+
+
+def draw_tuned(vectors: Floats, base_layout: Floats, *, seed: int = 0) -> Floats:
+    """The layout (n, 2) of the tuned model, begun from the base's and moved onto it by the best similarity transform."""
+    return align_layout(draw_base(vectors, seed=seed, init=base_layout), base_layout)
+
+
+def measure_noise(vectors: Floats, base_layout: Floats, *, seed: int = 1) -> float:
+    """The displacement that the method alone makes: the same vectors drawn again with another seed."""
+    return displacement(draw_tuned(vectors, base_layout, seed=seed), base_layout)
+
+
+def align_layout(layout: Floats, target: Floats) -> Floats:
+    """`layout` (n, 2) turned, mirrored, scaled and shifted onto `target` (n, 2), least squares (orthogonal Procrustes, Schönemann 1966)."""
+    mean, goal = layout.mean(axis=0), target.mean(axis=0)
+    u, singular, vt = np.linalg.svd((layout - mean).T @ (target - goal))
+    scale = singular.sum() / max(float(((layout - mean) ** 2).sum()), 1e-12)
+    return np.asarray((layout - mean) @ (u @ vt) * scale + goal, dtype=np.float32)
+
+
+def displacement(layout: Floats, target: Floats) -> float:
+    """Median distance of a point from its place in `target`, over the root mean square radius of `target`."""
+    radius = float(np.sqrt(((target - target.mean(axis=0)) ** 2).sum(axis=1).mean()))
+    return float(np.median(np.linalg.norm(layout - target, axis=1)) / radius) if radius > 0 else 0.0
+
+
+def sample_rows(n: int, most: int, *, seed: int = 0) -> NDArray[np.int64]:
+    """At most `most` of n rows, in order; all of them where they fit."""
+    if n <= most:
+        return np.arange(n)
+    return np.sort(np.random.default_rng(seed).choice(n, most, replace=False))
+
+
+def _scale_init(layout: Floats) -> Floats:
+    """UMAP expects a start of about ten units in size."""
+    spread = float(np.abs(layout - layout.mean(axis=0)).max()) or 1.0
+    return np.asarray((layout - layout.mean(axis=0)) / spread * 10, dtype=np.float32)
+
+
+def _principal(vectors: Floats) -> Floats:
+    if len(vectors) < 2:
+        return np.zeros((len(vectors), 2), np.float32)
+    centred = vectors - vectors.mean(axis=0)
+    u, singular, _ = np.linalg.svd(centred, full_matrices=False)
+    layout = np.zeros((len(vectors), 2), np.float32)
+    width = min(2, len(singular))
+    layout[:, :width] = u[:, :width] * singular[:width]
+    return layout
+
+

@@ -1,0 +1,112 @@
+"""BEIR folders: `corpus.jsonl`, `queries.jsonl`, and `qrels.tsv` or `qrels/*.tsv`.
+
+A score above 0 is a positive with that grade, 0 a document that was judged and is not an answer: a hard negative.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from core.ingest.bundle import Bundle, Problem
+from core.ingest.lines import check_text, read_lines, read_objects
+from core.model import Anchor, Document, Judgement, Label, Source, hash_text
+
+
+def read_beir(folder: Path) -> Bundle:
+    """Read a BEIR folder. Missing queries or qrels are allowed; every fault is a `Problem` with its line."""
+    problems: list[Problem] = []
+    documents = read_documents(folder / "corpus.jsonl", problems)
+    anchors = read_queries(folder / "queries.jsonl", problems) if (folder / "queries.jsonl").exists() else []
+    known_documents, known_anchors = {doc.id for doc in documents}, {anchor.id for anchor in anchors}
+    files = sorted((folder / "qrels").glob("*.tsv")) or [path for path in [folder / "qrels.tsv"] if path.exists()]
+    judgements: list[Judgement] = []
+    for path in files:
+        for number, anchor_id, document_id, grade in read_qrels(path, problems):
+            if anchor_id not in known_anchors:
+                problems.append(Problem(path.name, number, f"query {anchor_id!r} is not in queries.jsonl."))
+            elif document_id not in known_documents:
+                problems.append(Problem(path.name, number, f"document {document_id!r} is not in corpus.jsonl."))
+            else:
+                judgements.append(import_judgement(anchor_id, document_id, grade))
+    return Bundle(documents, anchors, judgements, problems)
+
+
+def read_documents(path: Path, problems: list[Problem]) -> list[Document]:
+    """Documents of a corpus file: `_id` (or `id`), `text`, and optionally `title` and `metadata` (an object of plain values)."""
+    documents: dict[str, Document] = {}
+    for number, row in read_objects(path, problems):
+        document_id = _read_id(row, path, number, problems, documents)
+        text = check_text(row.get("text"), "text", path, number, problems)
+        title = check_text(row.get("title") or "", "title", path, number, problems, empty=True)
+        if document_id is not None and text is not None and title is not None:
+            documents[document_id] = Document(document_id, text, title, _read_fields(row.get("metadata")))
+    return list(documents.values())
+
+
+def read_queries(path: Path, problems: list[Problem]) -> list[Anchor]:
+    """Anchors of a query file: `_id` (or `id`) and `text`."""
+    anchors: dict[str, Anchor] = {}
+    for number, row in read_objects(path, problems):
+        anchor_id = _read_id(row, path, number, problems, anchors)
+        text = check_text(row.get("text"), "text", path, number, problems)
+        if anchor_id is not None and text is not None:
+            anchors[anchor_id] = Anchor(anchor_id, text)
+    return list(anchors.values())
+
+
+def read_qrels(path: Path, problems: list[Problem]) -> list[tuple[int, str, str, int]]:
+    """Rows (line, query id, document id, grade) of a qrels file: tab-separated BEIR with its header, or TREC's four columns."""
+    rows: list[tuple[int, str, str, int]] = []
+    seen: dict[tuple[str, str], int] = {}
+    for number, text in read_lines(path, problems):
+        cells = text.split("\t") if "\t" in text else text.split()
+        if number == 1 and cells[-1].strip().lower() in ("score", "relevance", "grade"):
+            continue
+        if len(cells) == 4:
+            cells = [cells[0], cells[2], cells[3]]
+        if len(cells) != 3:
+            problems.append(Problem(path.name, number, f"expected 3 columns (query-id, corpus-id, score) or TREC's 4, found {len(cells)}."))
+            continue
+        anchor_id, document_id, score = (cell.strip() for cell in cells)
+        try:
+            grade = int(score)
+        except ValueError:
+            problems.append(Problem(path.name, number, f"the score {score!r} is not a whole number."))
+            continue
+        if grade < 0:
+            problems.append(Problem(path.name, number, f"the score {grade} is negative; use 0 for a document that is no answer."))
+            continue
+        if seen.setdefault((anchor_id, document_id), grade) != grade:
+            problems.append(Problem(path.name, number, f"{anchor_id!r} and {document_id!r} were graded {seen[anchor_id, document_id]} above and {grade} here."))
+            continue
+        rows.append((number, anchor_id, document_id, grade))
+    return rows
+
+
+def import_judgement(anchor_id: str, document_id: str, grade: int) -> Judgement:
+    """An imported judgement; the same pair and grade always carry the same client id, so that importing twice changes nothing."""
+    return Judgement(
+        client_id="import-" + hash_text(f"{anchor_id}\0{document_id}\0{grade}")[:32],
+        anchor_id=anchor_id,
+        document_id=document_id,
+        label=Label.POSITIVE if grade > 0 else Label.HARD_NEGATIVE,
+        grade=grade,
+        source=Source.IMPORT,
+        author="import",
+    )
+
+
+def _read_id(row: dict[str, Any], path: Path, number: int, problems: list[Problem], taken: dict[str, Any]) -> str | None:
+    value = row.get("_id", row.get("id"))
+    found = check_text(str(value) if isinstance(value, int) else value, "_id", path, number, problems)
+    if found is not None and found in taken:
+        problems.append(Problem(path.name, number, f"the id {found!r} was used above."))
+        return None
+    return found
+
+
+def _read_fields(metadata: Any) -> dict[str, str]:
+    if not isinstance(metadata, dict):
+        return {}
+    return {str(key): str(value) for key, value in metadata.items() if isinstance(value, str | int | float | bool) and "\0" not in str(value)}

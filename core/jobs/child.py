@@ -1,0 +1,84 @@
+"""One run in a process of its own: `python -m core.jobs.child RUN_ID ATTEMPT`.
+
+Whatever happens ends as a state a person can read: an error in plain words in the run, the traceback in its log.
+"""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from core.jobs.engine import LocalEngine
+from core.jobs.reporter import Cancelled, Reporter, Superseded
+from core.model import PairsmithError, Run, RunKind, RunStatus
+from core.store import runs
+from core.workspace import Workspace, open_workspace
+
+HANDLERS = {
+    RunKind.EMBED: "core.jobs.handlers:embed",
+    RunKind.MINE: "core.jobs.handlers:mine",
+    RunKind.TUNE: "core.jobs.handlers:tune",
+    RunKind.EVALUATE: "core.jobs.handlers:evaluate",
+    RunKind.MAP: "core.jobs.handlers:draw_map",
+}
+Handler = Callable[[Workspace, Run, Reporter], Mapping[str, Any]]
+
+
+def execute_run(workspace: Workspace, run: Run) -> RunStatus:
+    """Carry out a claimed run and store how it ended. Returns the state it ended in."""
+    engine = LocalEngine(workspace)
+    with Reporter(engine, run) as reporter:
+        signal.signal(signal.SIGTERM, lambda *_: reporter.stop())
+        try:
+            result = _find_handler(run.kind)(workspace, run, reporter)
+            status, error = RunStatus.SUCCEEDED, None
+        except Cancelled:
+            result, status, error = None, RunStatus.CANCELLED, None
+        except Superseded:
+            print("Another process took this run over; stopping.", file=sys.stderr)
+            return RunStatus.LOST
+        except BaseException as problem:
+            traceback.print_exc()
+            result, status, error = None, RunStatus.FAILED, explain(problem)
+        reporter.flush()
+    engine.finish(run.id, run.attempt, status, result=result, error=error)
+    return status
+
+
+def explain(problem: BaseException) -> str:
+    """The failure in plain words, with what to do."""
+    if isinstance(problem, PairsmithError):
+        return str(problem)
+    if isinstance(problem, OSError) and problem.errno == errno.ENOSPC:
+        return "The disk is full. Free some space (old runs lie under runs/ in the home folder), then start the run again: it goes on from its last checkpoint."
+    if isinstance(problem, MemoryError) or "out of memory" in str(problem).lower() or "can't allocate memory" in str(problem).lower():
+        return "There was not enough memory. Use a smaller batch or fewer hard negatives a row, then start the run again."
+    return f"The run stopped on an unexpected error: {type(problem).__name__}: {problem}. The log has the details."
+
+
+def _find_handler(kind: RunKind) -> Handler:
+    module, _, name = HANDLERS[kind].partition(":")
+    handler: Handler = getattr(importlib.import_module(module), name)
+    return handler
+
+
+def main() -> int:
+    """Run what the supervisor claimed; exit code 0 when the run ended in a state, whatever it was."""
+    run_id, attempt = sys.argv[1], int(sys.argv[2])
+    workspace = open_workspace()
+    with workspace.store.read() as conn:
+        run = runs.get_run(conn, run_id)
+    if run.status != RunStatus.RUNNING or run.attempt != attempt:
+        print(f"Run {run_id} is {run.status}, attempt {run.attempt}: nothing to do.", file=sys.stderr)
+        return 0
+    execute_run(workspace, run)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

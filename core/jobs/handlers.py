@@ -1,0 +1,83 @@
+"""What each kind of run does, in the child process. A handler returns the run's result; progress goes through the reporter."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from core.curation.mine_run import mine_project
+from core.curation.mining import Mining
+from core.evaluation.evaluate import compare_models, evaluate_system
+from core.evaluation.systems import BASE, TUNED, find_system
+from core.geometry.map_run import draw_maps
+from core.jobs.reporter import Reporter
+from core.model import NotFound, PairsmithError, Run
+from core.retrieval.encoder import embed_anchors, embed_documents
+from core.store import corpus
+from core.tuning.tune_run import run_tuning
+from core.workspace import Workspace
+
+
+def embed(workspace: Workspace, run: Run, reporter: Reporter) -> Mapping[str, Any]:
+    """Register the base model and encode what the cache lacks of the corpus and the anchors."""
+    record = _system(workspace, run.project_id, str(run.config.get("system", BASE)))
+    with workspace.store.read() as conn:
+        documents = corpus.read_documents(conn, run.project_id)
+        anchors = corpus.read_anchors(conn, run.project_id)
+    reporter.stage("Encoding documents", total=len(documents))
+    encoded, began = [0], time.monotonic()
+
+    def on_progress(step: int, total: int) -> None:
+        encoded[0] = step
+        reporter.report(step, total)
+
+    embed_documents(workspace, record, documents, on_progress=on_progress)
+    seconds = time.monotonic() - began
+    embed_anchors(workspace, record, [anchor.text for anchor in anchors])
+    return {"model_id": record.id, "documents": len(documents), "encoded": encoded[0], "seconds": seconds}
+
+
+def mine(workspace: Workspace, run: Run, reporter: Reporter) -> Mapping[str, Any]:
+    """Mine candidates for the anchors in training."""
+    record = _system(workspace, run.project_id, str(run.config.get("system", BASE)))
+    options = Mining(**{name: value for name, value in run.config.items() if name != "system"})
+    return mine_project(workspace, run.project_id, record, options, lambda message, step, total: reporter.report(step, total, message))
+
+
+def tune(workspace: Workspace, run: Run, reporter: Reporter) -> Mapping[str, Any]:
+    """Tune, choose, save, and give the verdict."""
+    return run_tuning(workspace, run.project_id, run.id, run.config, reporter)
+
+
+def evaluate(workspace: Workspace, run: Run, reporter: Reporter) -> Mapping[str, Any]:
+    """Evaluate one system on a part, or compare two."""
+    part, systems = str(run.config.get("part", "test")), [str(name) for name in run.config.get("systems", [BASE])]
+    reporter.stage("Measuring")
+
+    def on_progress(step: int, total: int) -> None:
+        reporter.report(step, total, "Encoding documents")
+
+    if len(systems) == 2:
+        return {"test": compare_models(workspace, run.project_id, systems[0], systems[1], part, run_id=run.id, on_progress=on_progress).to_json()}
+    figures = [evaluate_system(workspace, run.project_id, name, part, run_id=run.id, on_progress=on_progress) for name in systems]
+    return {"systems": {item.system: item.to_json() for item in figures}}
+
+
+def draw_map(workspace: Workspace, run: Run, reporter: Reporter) -> Mapping[str, Any]:
+    """Draw the maps of base and tuned and measure clumping."""
+    base = _system(workspace, run.project_id, BASE)
+    try:
+        tuned = find_system(workspace, run.project_id, str(run.config.get("system", TUNED)))
+    except NotFound:
+        tuned = None
+    reporter.stage("Encoding documents")
+    projection = draw_maps(workspace, run.project_id, base, tuned, lambda message, step, total: reporter.report(step, total, message))
+    return {"projection_id": projection.id, "verdict": projection.figures.get("verdict", "none")}
+
+
+def _system(workspace: Workspace, project_id: str, name: str) -> Any:
+    record = find_system(workspace, project_id, name)
+    if record is None:
+        raise PairsmithError("BM25 has no vectors. Name a model instead: base, tuned, or a model's id.")
+    return record

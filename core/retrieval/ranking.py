@@ -1,0 +1,61 @@
+"""Ranking: exact dense search by blocks, and fusion of lists.
+
+Tie rule everywhere: score descending, then row (or id) ascending. Empty input gives an empty ranking.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.retrieval.vectors import Floats
+
+RRF_K = 60
+"""The constant of reciprocal rank fusion (Cormack, Clarke, Büttcher, SIGIR 2009)."""
+_BLOCK_BYTES = 64_000_000
+
+
+def top_rows(scores: Floats, k: int) -> NDArray[np.int64]:
+    """Columns (n, min(k, m)) int64 of the k highest of `scores` (n, m) in each row, best first, ties by column ascending."""
+    n, m = scores.shape
+    k = min(k, m)
+    if k == 0 or n == 0:
+        return np.zeros((n, k), np.int64)
+    if k == m:
+        return np.argsort(-scores, axis=1, kind="stable").astype(np.int64)
+    kth = np.partition(scores, m - k, axis=1)[:, m - k : m - k + 1]
+    best = np.empty((n, k), np.int64)
+    for i in range(n):
+        above = np.flatnonzero(scores[i] > kth[i])
+        ties = np.flatnonzero(scores[i] == kth[i])[: k - len(above)]
+        rows = np.concatenate([above, ties])
+        best[i] = rows[np.lexsort((rows, -scores[i][rows]))]
+    return best
+
+
+def search_dense(queries: Floats, documents: Floats, k: int) -> tuple[NDArray[np.int64], Floats]:
+    """The k documents of highest dot product for each query, exactly, in blocks of bounded memory.
+
+    `queries` (q, d) and `documents` (n, d) float32. Returns rows (q, min(k, n)) int64 and scores of the same shape, float32.
+    """
+    n = len(documents)
+    k = min(k, n)
+    rows, scores = np.zeros((len(queries), k), np.int64), np.zeros((len(queries), k), np.float32)
+    block = max(1, _BLOCK_BYTES // max(1, 4 * n))
+    for start in range(0, len(queries), block):
+        product = queries[start : start + block] @ documents.T
+        best = top_rows(product, k)
+        rows[start : start + block] = best
+        scores[start : start + block] = np.take_along_axis(product, best, axis=1)
+    return rows, scores
+
+
+def fuse_rankings(rankings: Iterable[Sequence[str]], *, k: int = RRF_K) -> list[tuple[str, float]]:
+    """Reciprocal rank fusion: score(d) = sum over lists of 1 / (k + rank), rank from 1. Returns (id, score), best first."""
+    scores: dict[str, float] = {}
+    for ranking in rankings:
+        for rank, document_id in enumerate(ranking, start=1):
+            scores[document_id] = scores.get(document_id, 0.0) + 1.0 / (k + rank)
+    return sorted(scores.items(), key=lambda item: (-item[1], item[0]))

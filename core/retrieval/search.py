@@ -1,0 +1,115 @@
+"""Search over a project's corpus: by words, by meaning under one model, or both fused. No torch: the worker encodes the query.
+
+Tie rule: score descending, then id ascending (dense ties by order of arrival). An empty query or corpus finds nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from core.model import Document, ModelRecord
+from core.retrieval.lexical import open_lexical
+from core.retrieval.query_client import EncoderAway, encode_query
+from core.retrieval.ranking import fuse_rankings, search_dense
+from core.retrieval.vectors import Floats, VectorCache, key_content
+from core.store import corpus
+from core.store.projects import get_project
+from core.workspace import Workspace
+
+DEPTH = 100
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A document found, its place from 1, and its score: cosine for one model, reciprocal rank sum where lists were fused."""
+
+    document: Document
+    rank: int
+    score: float
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """Hits, best first; `note` says what was missing when only words could be searched."""
+
+    hits: Sequence[Hit]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class CorpusVectors:
+    """All documents of a project under one model: ids, and vectors (n, d) float32 mapped from disk, in the same order."""
+
+    ids: Sequence[str]
+    vectors: Floats
+
+
+def search_documents(workspace: Workspace, project_id: str, query: str, *, k: int = 20, record: ModelRecord | None = None) -> SearchResult:
+    """Hybrid search: BM25 and, where `record` is given and a worker runs, its dense ranking, fused by reciprocal rank."""
+    if not query.strip():
+        return SearchResult([])
+    rankings = [[document_id for document_id, _ in open_lexical(workspace, project_id).search(query, DEPTH)]]
+    note = ""
+    if record is not None:
+        try:
+            rankings.append([document_id for document_id, _ in _rank_dense(workspace, project_id, record, query, DEPTH)])
+        except (EncoderAway, VectorsMissing) as error:
+            note = str(error)
+    return SearchResult(_to_hits(workspace, project_id, fuse_rankings(rankings)[:k]), note)
+
+
+def search_model(workspace: Workspace, project_id: str, record: ModelRecord, query: str, *, k: int = 5) -> SearchResult:
+    """The top k under one model alone: what an application using that model would show. Raises `EncoderAway` without a worker."""
+    if not query.strip():
+        return SearchResult([])
+    try:
+        return SearchResult(_to_hits(workspace, project_id, _rank_dense(workspace, project_id, record, query, k)))
+    except VectorsMissing as error:
+        return SearchResult([], str(error))
+
+
+class VectorsMissing(Exception):
+    """Some documents have no vector under the model yet."""
+
+
+_HELD: dict[tuple[Path, str, str], tuple[int, CorpusVectors]] = {}
+_HELD_MOST = 6
+
+
+def open_corpus_vectors(workspace: Workspace, project_id: str, record: ModelRecord) -> CorpusVectors:
+    """The project's documents under a model, from the cache, kept in the process until the corpus changes. Raises `VectorsMissing`."""
+    key = (workspace.home, project_id, record.id)
+    with workspace.store.read() as conn:
+        revision = get_project(conn, project_id).corpus_revision
+        held = _HELD.get(key)
+        if held is not None and held[0] == revision:
+            return held[1]
+        ids, hashes = corpus.read_document_ids(conn, project_id)
+    cache = VectorCache(workspace.folder("vectors", record.id[:32]), record.dimension)
+    keys = [key_content(digest, record.document_prompt) for digest in hashes]
+    missing = len(keys) - sum(cache.has(keys))
+    if missing:
+        raise VectorsMissing(f"{missing:,} of {len(keys):,} documents are not embedded with {record.name} yet, so only words were searched.")
+    while len(_HELD) >= _HELD_MOST:
+        _HELD.pop(next(iter(_HELD)))
+    _HELD[key] = (revision, CorpusVectors(ids, cache.get(keys)))
+    return _HELD[key][1]
+
+
+def _rank_dense(workspace: Workspace, project_id: str, record: ModelRecord, query: str, k: int) -> list[tuple[str, float]]:
+    held = open_corpus_vectors(workspace, project_id, record)
+    if not held.ids:
+        return []
+    vector = encode_query(workspace, project_id, record, query)
+    rows, scores = search_dense(vector[np.newaxis], held.vectors, k)
+    return [(held.ids[row], float(score)) for row, score in zip(rows[0].tolist(), scores[0].tolist(), strict=True)]
+
+
+def _to_hits(workspace: Workspace, project_id: str, ranked: Sequence[tuple[str, float]]) -> list[Hit]:
+    with workspace.store.read() as conn:
+        documents = corpus.get_documents(conn, project_id, [document_id for document_id, _ in ranked])
+    return [Hit(documents[document_id], rank, score) for rank, (document_id, score) in enumerate(ranked, start=1) if document_id in documents]

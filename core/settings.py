@@ -1,0 +1,44 @@
+"""One settings object, read from the environment: the only place that reads it.
+
+Every variable begins with `PAIRSMITH_`; `docs/operating.md` lists them all, and a test holds the two together.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Where Pairsmith keeps its state and how its processes behave."""
+
+    model_config = SettingsConfigDict(env_prefix="PAIRSMITH_", frozen=True)
+
+    home: Path = Field(default=Path.home() / ".pairsmith", description="Folder that holds all state: database, vectors, models, logs.")
+    database_url: str = Field(default="", description="SQLAlchemy URL; empty means SQLite inside the home folder.")
+    base_model: str = Field(
+        default="embedded:all-MiniLM-L6-v2",
+        description="Base model of new projects: the embedded default, a hub id or a local folder.",
+    )
+    require_sign_in: bool = Field(default=False, description="Ask for a sign-in (OIDC, see the operating guide) before any page shows anything.")
+    start_worker: bool = Field(default=True, description="The launcher starts a worker when none is alive; false where the worker is a service of its own.")
+    lease_s: float = Field(default=30.0, gt=0, description="A run whose process has not reported for this long is taken over.")
+    cancel_grace_s: float = Field(default=30.0, ge=0, description="Between a polite stop and a kill of a cancelled run.")
+    poll_s: float = Field(default=0.5, gt=0, description="How often a worker looks for work.")
+    attempts: int = Field(default=3, ge=1, description="How often a run that dies is started again before it counts as failed.")
+    threads: int = Field(default=0, ge=0, description="Threads a model may use; 0 leaves it to the library.")
+
+    @property
+    def url(self) -> str:
+        """The database URL in force."""
+        return self.database_url or f"sqlite:///{self.home / 'pairsmith.db'}"
+
+
+@lru_cache(maxsize=1)
+def load_settings() -> Settings:
+    """The process's settings, read once. A home that is relative is taken from the working folder."""
+    settings = Settings()
+    return settings.model_copy(update={"home": settings.home.expanduser().resolve()})

@@ -1,0 +1,116 @@
+"""What runs leave behind: snapshots, models, evaluations with their scores, projections."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, select
+
+from core.model import Evaluation, ModelKind, ModelRecord, NotFound, Projection, Snapshot
+from core.store.corpus import insert_for
+from core.store.tables import evaluation_scores, evaluations, models, projections, snapshots
+
+_CHUNK = 500
+
+
+def put_snapshot(conn: Connection, project_id: str, snapshot: Snapshot) -> None:
+    """Store a snapshot; the same content again changes nothing."""
+    values = vars(snapshot) | {"project_id": project_id, "counts": dict(snapshot.counts)}
+    conn.execute(insert_for(conn, snapshots).values(**values).on_conflict_do_nothing())
+
+
+def list_snapshots(conn: Connection, project_id: str) -> list[Snapshot]:
+    """Snapshots, newest first."""
+    query = select(snapshots).where(snapshots.c.project_id == project_id).order_by(snapshots.c.created_at.desc())
+    return [Snapshot(id=row.id, created_at=row.created_at, last_seq=row.last_seq, counts=row.counts) for row in conn.execute(query)]
+
+
+def put_model(conn: Connection, project_id: str, model: ModelRecord) -> None:
+    """Register a model; the same fingerprint again changes nothing."""
+    values = vars(model) | {"project_id": project_id, "kind": model.kind.value, "created_at": model.created_at or time.time()}
+    conn.execute(insert_for(conn, models).values(**values).on_conflict_do_nothing())
+
+
+def list_models(conn: Connection, project_id: str) -> list[ModelRecord]:
+    """Models of the project, newest first."""
+    query = select(models).where(models.c.project_id == project_id).order_by(models.c.created_at.desc(), models.c.id)
+    return [_to_model(row) for row in conn.execute(query)]
+
+
+def get_model(conn: Connection, project_id: str, model_id: str) -> ModelRecord:
+    """The model whose fingerprint begins with `model_id` (8 digits or more), or whose name it is. Raises `NotFound`."""
+    for model in list_models(conn, project_id):
+        if model.name == model_id or (len(model_id) >= 8 and model.id.startswith(model_id)):
+            return model
+    raise NotFound(f"Project {project_id!r} has no model {model_id!r}. The models page, or `pairsmith project show`, lists them.")
+
+
+def put_evaluation(conn: Connection, project_id: str, evaluation: Evaluation, scores: Mapping[str, Mapping[str, float]]) -> None:
+    """Store figures of one system, with `scores` by anchor id and measure."""
+    conn.execute(evaluations.insert().values(**vars(evaluation) | {"project_id": project_id, "measures": dict(evaluation.measures)}))
+    rows = [
+        {"evaluation_id": evaluation.id, "anchor_id": anchor_id, "measure": measure, "value": value}
+        for anchor_id, values in scores.items()
+        for measure, value in values.items()
+    ]
+    for start in range(0, len(rows), _CHUNK):
+        conn.execute(evaluation_scores.insert(), rows[start : start + _CHUNK])
+
+
+def list_evaluations(conn: Connection, project_id: str, *, part: str | None = None, run_id: str | None = None) -> list[Evaluation]:
+    """Evaluations, newest first."""
+    query = select(evaluations).where(evaluations.c.project_id == project_id)
+    if part is not None:
+        query = query.where(evaluations.c.part == part)
+    if run_id is not None:
+        query = query.where(evaluations.c.run_id == run_id)
+    return [_to_evaluation(row) for row in conn.execute(query.order_by(evaluations.c.created_at.desc(), evaluations.c.id))]
+
+
+def read_scores(conn: Connection, evaluation_id: str, measure: str) -> dict[str, float]:
+    """One measure by anchor id."""
+    c = evaluation_scores.c
+    query = select(c.anchor_id, c.value).where(c.evaluation_id == evaluation_id, c.measure == measure).order_by(c.anchor_id)
+    return dict(conn.execute(query).tuples().all())
+
+
+def count_openings(conn: Connection, project_id: str, model_id: str) -> int:
+    """How often the test part was opened for a model."""
+    c = evaluations.c
+    query = select(func.count()).select_from(evaluations).where(c.project_id == project_id, c.model_id == model_id, c.part == "test")
+    return int(conn.execute(query).scalar_one())
+
+
+def put_projection(conn: Connection, project_id: str, projection: Projection) -> None:
+    """Store where a pair of maps lies and what was measured of it."""
+    conn.execute(projections.insert().values(**vars(projection) | {"project_id": project_id, "figures": dict(projection.figures)}))
+
+
+def list_projections(conn: Connection, project_id: str) -> list[Projection]:
+    """Projections, newest first."""
+    query = select(projections).where(projections.c.project_id == project_id).order_by(projections.c.created_at.desc())
+    return [_to_projection(row) for row in conn.execute(query)]
+
+
+def new_id() -> str:
+    """A short random id for something a run leaves behind."""
+    return uuid.uuid4().hex[:12]
+
+
+def _values(row: Row[tuple[object, ...]]) -> dict[str, Any]:
+    return {name: value for name, value in row._mapping.items() if name != "project_id"}
+
+
+def _to_model(row: Row[tuple[object, ...]]) -> ModelRecord:
+    return ModelRecord(**_values(row) | {"kind": ModelKind(row.kind)})
+
+
+def _to_evaluation(row: Row[tuple[object, ...]]) -> Evaluation:
+    return Evaluation(**_values(row))
+
+
+def _to_projection(row: Row[tuple[object, ...]]) -> Projection:
+    return Projection(**_values(row))

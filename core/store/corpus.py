@@ -1,0 +1,146 @@
+"""Documents and anchors: written in bulk, read in order, paged in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, Table, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from core.model import Anchor, Document, NotFound, Part, hash_text
+from core.store import projects as projects_store
+from core.store.tables import anchors, documents, judgement_state
+
+_CHUNK = 500
+
+
+def insert_for(conn: Connection, table: Table) -> Any:
+    """An INSERT of the connection's dialect, for `on_conflict_do_…`."""
+    return postgresql.insert(table) if conn.dialect.name == "postgresql" else sqlite.insert(table)
+
+
+def _next_position(conn: Connection, table: Table, project_id: str) -> int:
+    last = conn.execute(select(func.max(table.c.position)).where(table.c.project_id == project_id)).scalar()
+    return 0 if last is None else int(last) + 1
+
+
+def put_documents(conn: Connection, project_id: str, items: Iterable[Document]) -> int:
+    """Add documents, or replace the content of those whose id is there. Returns how many were new or changed."""
+    stored = dict(conn.execute(select(documents.c.id, documents.c.content_hash).where(documents.c.project_id == project_id)).tuples().all())
+    fields = dict(conn.execute(select(documents.c.id, documents.c.fields).where(documents.c.project_id == project_id)).tuples().all())
+    position = _next_position(conn, documents, project_id)
+    rows: list[dict[str, Any]] = []
+    for item in items:
+        digest = hash_text(item.content)
+        if stored.get(item.id) == digest and fields.get(item.id) == dict(item.fields):
+            continue
+        rows.append(
+            {"project_id": project_id, "id": item.id, "position": position, "title": item.title, "text": item.text, "content_hash": digest}
+            | {"fields": dict(item.fields)}
+        )
+        position += 1
+    insert = insert_for(conn, documents)
+    upsert = insert.on_conflict_do_update(
+        index_elements=["project_id", "id"],
+        set_={name: insert.excluded[name] for name in ("title", "text", "content_hash", "fields")},
+    )
+    for start in range(0, len(rows), _CHUNK):
+        conn.execute(upsert, rows[start : start + _CHUNK])
+    if rows:
+        projects_store.bump_corpus(conn, project_id)
+    return len(rows)
+
+
+def put_anchors(conn: Connection, project_id: str, items: Iterable[Anchor]) -> int:
+    """Add anchors, or replace the text of those whose id is there. Returns how many were new or changed."""
+    stored = dict(conn.execute(select(anchors.c.id, anchors.c.text).where(anchors.c.project_id == project_id)).tuples().all())
+    position = _next_position(conn, anchors, project_id)
+    changed = [item for item in items if stored.get(item.id) != item.text]
+    rows = [{"project_id": project_id, "id": item.id, "position": position + i, "text": item.text} for i, item in enumerate(changed)]
+    insert = insert_for(conn, anchors)
+    upsert = insert.on_conflict_do_update(index_elements=["project_id", "id"], set_={"text": insert.excluded.text})
+    for start in range(0, len(rows), _CHUNK):
+        conn.execute(upsert, rows[start : start + _CHUNK])
+    return len(rows)
+
+
+def read_documents(conn: Connection, project_id: str, *, offset: int = 0, limit: int | None = None) -> list[Document]:
+    """Documents in their order of arrival."""
+    query = select(documents).where(documents.c.project_id == project_id).order_by(documents.c.position).offset(offset).limit(limit)
+    return [_to_document(row) for row in conn.execute(query)]
+
+
+def read_document_ids(conn: Connection, project_id: str) -> tuple[list[str], list[str]]:
+    """Ids and content hashes of all documents, in order of arrival: enough to find their vectors."""
+    query = select(documents.c.id, documents.c.content_hash).where(documents.c.project_id == project_id).order_by(documents.c.position)
+    rows = conn.execute(query).tuples().all()
+    return [row[0] for row in rows], [row[1] for row in rows]
+
+
+def get_documents(conn: Connection, project_id: str, ids: Sequence[str]) -> dict[str, Document]:
+    """The documents of these ids, by id; an unknown id is left out."""
+    found: dict[str, Document] = {}
+    for start in range(0, len(ids), _CHUNK):
+        query = select(documents).where(documents.c.project_id == project_id, documents.c.id.in_(ids[start : start + _CHUNK]))
+        found.update((row.id, _to_document(row)) for row in conn.execute(query))
+    return found
+
+
+def read_anchors(conn: Connection, project_id: str, *, part: Part | None = None, offset: int = 0, limit: int | None = None) -> list[Anchor]:
+    """Anchors in their order of arrival, those of one part where it is given."""
+    query = select(anchors).where(anchors.c.project_id == project_id)
+    if part is not None:
+        query = query.where(anchors.c.part == part)
+    return [_to_anchor(row) for row in conn.execute(query.order_by(anchors.c.position).offset(offset).limit(limit))]
+
+
+def get_anchor(conn: Connection, project_id: str, anchor_id: str) -> Anchor:
+    """The anchor. Raises `NotFound`."""
+    row = conn.execute(select(anchors).where(anchors.c.project_id == project_id, anchors.c.id == anchor_id)).one_or_none()
+    if row is None:
+        raise NotFound(f"Project {project_id!r} has no anchor {anchor_id!r}.")
+    return _to_anchor(row)
+
+
+def count_anchors(conn: Connection, project_id: str, *, unlabelled: bool = False) -> int:
+    """How many anchors there are, or how many still have no answer."""
+    return int(conn.execute(_anchor_query(project_id, func.count(), unlabelled)).scalar_one())
+
+
+def page_anchors(conn: Connection, project_id: str, *, unlabelled: bool = False, offset: int = 0, limit: int = 50) -> list[tuple[Anchor, int]]:
+    """A page of anchors, each with how many answers it has."""
+    state = judgement_state.c
+    answers = (
+        select(func.count())
+        .where(state.project_id == anchors.c.project_id, state.anchor_id == anchors.c.id, state.label == "positive", state.grade > 0)
+        .scalar_subquery()
+    )
+    query = _anchor_query(project_id, (anchors, answers.label("answers")), unlabelled).order_by(anchors.c.position).offset(offset).limit(limit)
+    return [(_to_anchor(row), int(row.answers)) for row in conn.execute(query)]
+
+
+def set_parts(conn: Connection, project_id: str, parts: Mapping[str, Part]) -> None:
+    """Store the part of the split for each of these anchors."""
+    for part in Part:
+        ids = [anchor_id for anchor_id, value in parts.items() if value == part]
+        for start in range(0, len(ids), _CHUNK):
+            conn.execute(update(anchors).where(anchors.c.project_id == project_id, anchors.c.id.in_(ids[start : start + _CHUNK])).values(part=part.value))
+
+
+def _anchor_query(project_id: str, columns: Any, unlabelled: bool) -> Any:
+    state = judgement_state.c
+    query = select(*columns) if isinstance(columns, tuple) else select(columns).select_from(anchors)
+    query = query.where(anchors.c.project_id == project_id)
+    if unlabelled:
+        answered = select(1).where(state.project_id == anchors.c.project_id, state.anchor_id == anchors.c.id, state.label == "positive", state.grade > 0)
+        query = query.where(~answered.exists())
+    return query
+
+
+def _to_document(row: Row[tuple[object, ...]]) -> Document:
+    return Document(id=row.id, text=row.text, title=row.title, fields=row.fields)
+
+
+def _to_anchor(row: Row[tuple[object, ...]]) -> Anchor:
+    return Anchor(id=row.id, text=row.text, part=Part(row.part) if row.part else None)

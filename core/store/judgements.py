@@ -1,0 +1,142 @@
+"""The append-only log of judgements, and the present state that follows from it.
+
+Invariants: nothing here updates or deletes; an event whose client id is already in the log changes nothing; an undo is a new event that
+restores what the pair was before the event it takes back.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, select
+
+from core.model import Judgement, Label, PairsmithError, Source
+from core.store.corpus import insert_for
+from core.store.tables import anchors, documents, judgement_state, judgements
+
+_CHUNK = 500
+
+
+def append_judgements(conn: Connection, project_id: str, events: Iterable[Judgement], *, now: float | None = None) -> int:
+    """Append events to the log in the order given; those whose client id is known are passed over. Returns how many were new.
+
+    Raises `PairsmithError`, before anything is written, when an event names an anchor or a document the project does not have.
+    """
+    recorded_at = time.time() if now is None else now
+    rows = [_to_row(project_id, event, recorded_at) for event in events]
+    _refuse_unknown(conn, project_id, rows)
+    insert = insert_for(conn, judgements).on_conflict_do_nothing(index_elements=["project_id", "client_id"])
+    before = count_events(conn, project_id)
+    for start in range(0, len(rows), _CHUNK):
+        conn.execute(insert, rows[start : start + _CHUNK])
+    return count_events(conn, project_id) - before
+
+
+def undo_judgement(conn: Connection, project_id: str, client_id: str, *, author: str, undo_id: str | None = None, now: float | None = None) -> Judgement | None:
+    """Take back the event `client_id`: append what stood before it. Returns the new event, or None when it was already taken back.
+
+    Raises `PairsmithError` when there is no such event, or when the pair was judged again since (the later word stands).
+    """
+    event = find_event(conn, project_id, client_id)
+    if event is None:
+        raise PairsmithError(f"There is no judgement {client_id!r} to take back. It may not have been saved yet: wait until the panel says saved.")
+    log = read_pair(conn, project_id, event.anchor_id, event.document_id)
+    if any(other.undoes == client_id for other in log):
+        return None
+    taken_back = {other.undoes for other in log if other.undoes}
+    standing = [other for other in log if other.undoes is None and other.client_id not in taken_back]
+    if standing[-1].client_id != client_id:
+        raise PairsmithError("This pair was judged again since, and the later judgement stands. Take that one back first.")
+    before = standing[-2] if len(standing) > 1 else None
+    undo = Judgement(
+        client_id=undo_id or uuid.uuid4().hex,
+        anchor_id=event.anchor_id,
+        document_id=event.document_id,
+        label=before.label if before else Label.UNJUDGED,
+        grade=before.grade if before else 0,
+        source=before.source if before else event.source,
+        author=author,
+        reason=before.reason if before else "",
+        note=before.note if before else "",
+        decided_at=time.time() if now is None else now,
+        undoes=client_id,
+    )
+    append_judgements(conn, project_id, [undo], now=now)
+    return undo
+
+
+def find_event(conn: Connection, project_id: str, client_id: str) -> Judgement | None:
+    """The event of the log with this client id, or None."""
+    row = conn.execute(select(judgements).where(judgements.c.project_id == project_id, judgements.c.client_id == client_id)).one_or_none()
+    return _to_judgement(row) if row else None
+
+
+def read_pair(conn: Connection, project_id: str, anchor_id: str, document_id: str) -> list[Judgement]:
+    """Everything ever said of one pair, in order."""
+    table = judgements.c
+    query = select(judgements).where(table.project_id == project_id, table.anchor_id == anchor_id, table.document_id == document_id)
+    return [_to_judgement(row) for row in conn.execute(query.order_by(table.seq))]
+
+
+def read_log(conn: Connection, project_id: str, *, after_seq: int = 0, limit: int | None = None, newest_first: bool = False) -> list[Judgement]:
+    """Events of the log, in order or newest first."""
+    query = select(judgements).where(judgements.c.project_id == project_id, judgements.c.seq > after_seq)
+    order = judgements.c.seq.desc() if newest_first else judgements.c.seq
+    return [_to_judgement(row) for row in conn.execute(query.order_by(order).limit(limit))]
+
+
+def read_state(conn: Connection, project_id: str, *, labels: Sequence[Label] | None = None, anchor_ids: Sequence[str] | None = None) -> list[Judgement]:
+    """The present word on each judged pair, by anchor and document id."""
+    state = judgement_state.c
+    query = select(judgement_state).where(state.project_id == project_id)
+    if labels is not None:
+        query = query.where(state.label.in_([label.value for label in labels]))
+    if anchor_ids is not None:
+        query = query.where(state.anchor_id.in_(list(anchor_ids)))
+    return [_to_judgement(row) for row in conn.execute(query.order_by(state.anchor_id, state.document_id))]
+
+
+def read_qrels(conn: Connection, project_id: str) -> dict[str, dict[str, int]]:
+    """Grades by anchor id and document id: positives with their grade, reviewed hard negatives with 0.
+
+    Ambiguous, skipped and cannot-judge pairs are left out: they count as unjudged.
+    """
+    qrels: dict[str, dict[str, int]] = {}
+    for item in read_state(conn, project_id, labels=[Label.POSITIVE, Label.HARD_NEGATIVE]):
+        qrels.setdefault(item.anchor_id, {})[item.document_id] = item.grade if item.label == Label.POSITIVE else 0
+    return qrels
+
+
+def last_seq(conn: Connection, project_id: str) -> int:
+    """The number of the newest event, 0 for an empty log."""
+    return int(conn.execute(select(func.max(judgements.c.seq)).where(judgements.c.project_id == project_id)).scalar() or 0)
+
+
+def count_events(conn: Connection, project_id: str) -> int:
+    """How many events the log holds."""
+    return int(conn.execute(select(func.count()).select_from(judgements).where(judgements.c.project_id == project_id)).scalar_one())
+
+
+def _refuse_unknown(conn: Connection, project_id: str, rows: Sequence[dict[str, Any]]) -> None:
+    for table, column, what in ((anchors, "anchor_id", "anchor"), (documents, "document_id", "document")):
+        wanted = sorted({row[column] for row in rows})
+        for start in range(0, len(wanted), _CHUNK):
+            chunk = wanted[start : start + _CHUNK]
+            known = set(conn.execute(select(table.c.id).where(table.c.project_id == project_id, table.c.id.in_(chunk))).scalars())
+            unknown = [item for item in chunk if item not in known]
+            if unknown:
+                raise PairsmithError(f"A judgement names {what} {unknown[0]!r}, which project {project_id!r} does not have. Nothing was saved.")
+
+
+def _to_row(project_id: str, event: Judgement, recorded_at: float) -> dict[str, Any]:
+    row = {name: value for name, value in vars(event).items() if name != "seq"}
+    row |= {"label": event.label.value, "source": event.source.value}
+    return row | {"project_id": project_id, "recorded_at": recorded_at}
+
+
+def _to_judgement(row: Row[tuple[object, ...]]) -> Judgement:
+    values = {name: value for name, value in row._mapping.items() if name not in ("project_id", "recorded_at")}
+    return Judgement(**values | {"label": Label(row.label), "source": Source(row.source)})

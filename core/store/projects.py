@@ -1,0 +1,81 @@
+"""Projects: make, list, find."""
+
+from __future__ import annotations
+
+import re
+import time
+
+from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy.exc import IntegrityError
+
+from core.model import NotFound, PairsmithError, Project
+from core.store.tables import anchors, candidates, documents, judgement_state, projects
+
+_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+
+
+def add_project(conn: Connection, project_id: str, *, name: str = "", base_model: str, now: float | None = None) -> Project:
+    """Make a project. Raises `PairsmithError` when the id is not a plain lower-case name or is taken."""
+    if not _ID.fullmatch(project_id):
+        raise PairsmithError(
+            f"{project_id!r} cannot name a project: use lower-case letters, digits, '-' and '_', beginning with a letter or digit, 63 at most."
+        )
+    project = Project(id=project_id, name=name or project_id, created_at=time.time() if now is None else now, base_model=base_model)
+    try:
+        conn.execute(projects.insert().values(**vars(project)))
+    except IntegrityError as error:
+        raise PairsmithError(f"A project named {project_id!r} exists already. Choose another name, or open that one.") from error
+    return project
+
+
+def list_projects(conn: Connection) -> list[Project]:
+    """All projects, oldest first."""
+    return [_to_project(row) for row in conn.execute(select(projects).order_by(projects.c.created_at, projects.c.id))]
+
+
+def find_project(conn: Connection, project_id: str) -> Project | None:
+    """The project, or None."""
+    row = conn.execute(select(projects).where(projects.c.id == project_id)).one_or_none()
+    return _to_project(row) if row else None
+
+
+def get_project(conn: Connection, project_id: str) -> Project:
+    """The project. Raises `NotFound` naming those there are."""
+    found = find_project(conn, project_id)
+    if found is None:
+        names = ", ".join(project.id for project in list_projects(conn)) or "none yet"
+        raise NotFound(f"There is no project named {project_id!r} (there are: {names}). `pairsmith init` makes one.")
+    return found
+
+
+def count_contents(conn: Connection, project_id: str) -> dict[str, int]:
+    """How much a project holds: `documents`, `anchors`, `labelled_anchors`, `positives`, `hard_negatives`, `to_review`."""
+
+    def count(table, *where):  # type: ignore[no-untyped-def]
+        return select(func.count()).select_from(table).where(table.c.project_id == project_id, *where).scalar_subquery()
+
+    state = judgement_state.c
+    judged = select(1).where(state.project_id == candidates.c.project_id, state.anchor_id == candidates.c.anchor_id, state.document_id == candidates.c.document_id)
+    labelled = (
+        select(func.count(state.anchor_id.distinct())).where(state.project_id == project_id, state.label == "positive", state.grade > 0).scalar_subquery()
+    )
+    row = conn.execute(
+        select(
+            count(documents).label("documents"),
+            count(anchors).label("anchors"),
+            labelled.label("labelled_anchors"),
+            count(judgement_state, state.label == "positive", state.grade > 0).label("positives"),
+            count(judgement_state, state.label == "hard_negative").label("hard_negatives"),
+            count(candidates, candidates.c.status != "set_aside", ~judged.exists()).label("to_review"),
+        )
+    ).one()
+    return dict(row._mapping)
+
+
+def bump_corpus(conn: Connection, project_id: str) -> None:
+    """Say that the corpus changed: caches keyed by its revision are left behind."""
+    conn.execute(update(projects).where(projects.c.id == project_id).values(corpus_revision=projects.c.corpus_revision + 1))
+
+
+def _to_project(row: Row[tuple[object, ...]]) -> Project:
+    return Project(**row._mapping)

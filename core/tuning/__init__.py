@@ -1,0 +1,1 @@
+"""From a snapshot of judgements to a tuned model: configuration, data set, batches, training, the run."""

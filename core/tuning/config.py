@@ -1,0 +1,84 @@
+"""What a tuning run is told, and what it will cost. No torch here: pages show it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from core.model import PairsmithError
+
+MIN_TRAIN_ANCHORS = 50
+"""Below this, tuning a whole model mostly learns the few questions by heart."""
+ASSUMED_TEXTS_PER_S = 18.0
+"""Texts a second through a training step of MiniLM on two cores, until a run here has measured it."""
+
+
+@dataclass(frozen=True)
+class TuneConfig:
+    """A tuning run, frozen: the same configuration, snapshot and base give the same model."""
+
+    epochs: int = 3
+    batch: int = 32
+    """Rows a step. Every other row's documents are negatives of an anchor, so larger is harder."""
+    learning_rate: float = 3e-5
+    warmup: float = 0.1
+    """Share of the steps over which the rate rises."""
+    negatives: int = 2
+    """Reviewed hard negatives a row, at most."""
+    generic_share: float = 0.15
+    """Share of rows that are everyday question–answer pairs, so that general knowledge stays."""
+    scale: float = 20.0
+    """Inverse temperature of the loss; 20 for MiniLM, 50 for bge."""
+    min_grade: int = 2
+    """Lowest grade that counts as an answer to train on."""
+    evaluations: int = 6
+    """How often development NDCG@5 is measured; the best checkpoint wins."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        limits = {"epochs": (1, 50), "batch": (2, 4096), "negatives": (0, 10), "evaluations": (1, 100), "min_grade": (1, 10)}
+        for name, (low, high) in limits.items():
+            if not low <= getattr(self, name) <= high:
+                raise PairsmithError(f"{name} is {getattr(self, name)}: it must lie between {low} and {high}.")
+        if not 0 < self.learning_rate <= 0.01:
+            raise PairsmithError(f"learning_rate is {self.learning_rate}: it must be above 0 and at most 0.01; 2e-5 is usual.")
+        if not 0 <= self.generic_share < 0.9 or not 0 <= self.warmup < 1:
+            raise PairsmithError("generic_share must lie in [0, 0.9) and warmup in [0, 1).")
+
+    def to_json(self) -> dict[str, Any]:
+        """As stored with the run."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> TuneConfig:
+        """Read what `to_json` wrote; unknown names are an error. Raises `PairsmithError`."""
+        names = {field.name for field in fields(cls)}
+        unknown = sorted(set(values) - names)
+        if unknown:
+            raise PairsmithError(f"Unknown setting {unknown[0]!r}. Known are: {', '.join(sorted(names))}.")
+        return cls(**values)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run will do and take."""
+
+    rows: int
+    steps: int
+    seconds: float
+
+
+def estimate_run(config: TuneConfig, *, pairs: int, documents: int, dev_anchors: int, texts_per_s: float = ASSUMED_TEXTS_PER_S) -> Estimate:
+    """Rows and steps of a run over `pairs` anchor–answer pairs, and its seconds.
+
+    `texts_per_s`: texts a second through a training step; encoding alone is taken as four times as fast (a training step is one forward and
+    about two backward passes, and an update). Measured runs of the project replace the assumption.
+    """
+    generic = round(pairs * config.generic_share / (1 - config.generic_share))
+    rows = pairs + generic
+    steps = math.ceil(rows / config.batch) * config.epochs
+    trained = config.epochs * (pairs * (2 + config.negatives) + generic * 2)
+    encoded = (config.evaluations + 3) * documents + dev_anchors
+    return Estimate(rows, steps, trained / texts_per_s + encoded / (4 * texts_per_s) + 15.0)

@@ -1,0 +1,209 @@
+"""Training itself: MultipleNegativesRankingLoss through the library's trainer, the best checkpoint chosen on development NDCG@5.
+
+The trainer's model card would hold raw training rows; none is ever written, neither with a checkpoint nor with the result.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import Dataset, DatasetDict
+from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer, SentenceTransformerTrainingArguments
+from sentence_transformers.base.evaluation import BaseEvaluator
+from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
+from transformers import TrainerCallback
+
+from core.evaluation.measures import PRIMARY, Qrels, average, score_ranking
+from core.model import Document, ModelRecord, PairsmithError
+from core.retrieval.encoder import Encoder, load_transformer
+from core.retrieval.ranking import search_dense
+from core.tuning.batches import make_sampler
+from core.tuning.config import TuneConfig
+from core.tuning.dataset import Row, group_by_count
+
+DEV_METRIC = f"dev_{PRIMARY}"
+
+
+@dataclass(frozen=True)
+class DevSet:
+    """What checkpoints are chosen by: development anchors, their qrels, and the documents to find."""
+
+    anchor_ids: Sequence[str]
+    anchors: Sequence[str]
+    qrels: Qrels
+    documents: Sequence[Document]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished training: the model with the weights of its best checkpoint, and what was seen on the way."""
+
+    model: SentenceTransformer
+    best_dev: float
+    base_dev: float
+    steps: int
+    seconds: float
+    texts_per_s: float
+
+
+class TrainingStopped(Exception):
+    """The caller asked for the training to stop; checkpoints stay in the work folder."""
+
+
+OnStep = Callable[[int, int, Mapping[str, list[list[float]]]], bool]
+"""Called with step, total steps and the series so far; returns False to stop."""
+
+
+def train_model(record: ModelRecord, rows: Sequence[Row], generic: Sequence[Row], dev: DevSet, config: TuneConfig, work: Path, on_step: OnStep) -> Trained:
+    """Tune the model of `record` on `rows` and `generic`, going on from the newest checkpoint in `work` where there is one.
+
+    Raises `TrainingStopped` when `on_step` says so, `PairsmithError` when the loss stops being a number.
+    """
+    model = load_transformer(record)
+    named = dict(group_by_count(rows)) | ({"generic": list(generic)} if generic else {})
+    data = DatasetDict({name: _to_dataset(items) for name, items in named.items()})
+    watch = _Watch(on_step)
+    evaluator = _DevEvaluator(record, dev, watch)
+    base_dev = evaluator.measure(model, step=0)
+    steps = sum(math.ceil(len(items) / config.batch) for items in named.values()) * config.epochs
+    every = max(1, math.ceil(steps / config.evaluations))
+    arguments = SentenceTransformerTrainingArguments(
+        output_dir=str(work),
+        num_train_epochs=config.epochs,
+        per_device_train_batch_size=config.batch,
+        learning_rate=config.learning_rate,
+        warmup_steps=config.warmup,
+        batch_sampler=make_sampler(list(named.values())),
+        prompts={"anchor": record.query_prompt, **{name: record.document_prompt for name in _document_columns(named)}},
+        eval_strategy="steps",
+        eval_steps=every,
+        save_strategy="steps",
+        save_steps=every,
+        save_total_limit=2,
+        load_best_model_at_end=True,
+        metric_for_best_model=f"eval_{DEV_METRIC}",
+        greater_is_better=True,
+        logging_steps=1,
+        seed=config.seed,
+        data_seed=config.seed,
+        report_to="none",
+        disable_tqdm=True,
+        dataloader_pin_memory=torch.cuda.is_available(),
+    )
+    trainer = _Trainer(model, arguments, train_dataset=data, loss=MultipleNegativesRankingLoss(model, scale=config.scale), evaluator=evaluator, callbacks=[watch])
+    resumed = newest_checkpoint(work)
+    began = time.monotonic()
+    trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
+    seconds = time.monotonic() - began
+    if watch.stopped:
+        raise TrainingStopped
+    if watch.diverged:
+        raise PairsmithError("The loss is no longer a number: the training diverged. Lower the learning rate (2e-5 is usual) and start again.")
+    texts = sum(len(item.negatives) + 2 for items in named.values() for item in items) * config.epochs
+    best = float(trainer.state.best_metric if trainer.state.best_metric is not None else base_dev)
+    return Trained(model.eval(), best, base_dev, trainer.state.global_step, seconds, texts / max(seconds - watch.evaluating_s, 1e-9))
+
+
+def newest_checkpoint(work: Path) -> Path | None:
+    """The checkpoint of the highest step that was written whole, or None."""
+    found = {int(match[1]): path for path in work.glob("checkpoint-*") if (match := re.fullmatch(r"checkpoint-(\d+)", path.name))}
+    whole = [step for step, path in found.items() if (path / "trainer_state.json").exists()]
+    return found[max(whole)] if whole else None
+
+
+def clear_checkpoints(work: Path) -> None:
+    """Remove what only a resumed training needs."""
+    for path in work.glob("checkpoint-*"):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+class _Trainer(SentenceTransformerTrainer):  # type: ignore[misc]
+    """The library's trainer without its model card, which quotes training rows."""
+
+    def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
+        pass
+
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+        self.model.save_pretrained(output_dir or self.args.output_dir, create_model_card=False)
+
+
+class _Watch(TrainerCallback):  # type: ignore[misc]
+    """Collects the series of a run and passes each step on."""
+
+    def __init__(self, on_step: OnStep) -> None:
+        self.series: dict[str, list[list[float]]] = {"loss": [], DEV_METRIC: []}
+        self.stopped = False
+        self.diverged = False
+        self.evaluating_s = 0.0
+        self._on_step = on_step
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Take up the series of a training that goes on."""
+        for entry in state.log_history:
+            if "loss" in entry:
+                self.series["loss"].append([entry["step"], entry["loss"]])
+            if f"eval_{DEV_METRIC}" in entry:
+                self.series[DEV_METRIC].append([entry["step"], entry[f"eval_{DEV_METRIC}"]])
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, float] | None = None, **_: Any) -> None:
+        """Keep the loss; stop where it is no number."""
+        loss = (logs or {}).get("loss")
+        if loss is None:
+            return
+        if not math.isfinite(loss):
+            self.diverged = True
+            control.should_training_stop = True
+        self.series["loss"].append([state.global_step, round(float(loss), 5)])
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Pass the step on."""
+        if not self._on_step(state.global_step, state.max_steps, self.series):
+            self.stopped = True
+            control.should_training_stop = True
+
+
+class _DevEvaluator(BaseEvaluator):  # type: ignore[misc]
+    """NDCG@5 over the development anchors, by the same function that makes the verdict."""
+
+    def __init__(self, record: ModelRecord, dev: DevSet, watch: _Watch) -> None:
+        super().__init__()
+        self.primary_metric = DEV_METRIC
+        self._record, self._dev, self._watch = record, dev, watch
+
+    def __call__(self, model: SentenceTransformer, output_path: str | None = None, epoch: float = -1, steps: int = -1) -> dict[str, float]:
+        return {DEV_METRIC: self.measure(model, step=steps)}
+
+    def measure(self, model: SentenceTransformer, *, step: int) -> float:
+        """Encode everything anew and score it."""
+        began = time.monotonic()
+        was_training = model.training
+        encoder = Encoder(self._record, model.eval())
+        vectors = encoder.encode([doc.content for doc in self._dev.documents], self._record.document_prompt)
+        rows, _ = search_dense(encoder.encode_queries(self._dev.anchors), vectors, 10)
+        ids = [doc.id for doc in self._dev.documents]
+        ranking = {anchor_id: [ids[row] for row in found] for anchor_id, found in zip(self._dev.anchor_ids, rows.tolist(), strict=True)}
+        value = average(score_ranking(self._dev.qrels, ranking, [PRIMARY])).get(PRIMARY, 0.0)
+        model.train(was_training)
+        self._watch.evaluating_s += time.monotonic() - began
+        self._watch.series[DEV_METRIC].append([step, round(value, 5)])
+        return value
+
+
+def _to_dataset(rows: Sequence[Row]) -> Dataset:
+    columns: dict[str, list[str]] = {"anchor": [row.anchor for row in rows], "positive": [row.positive for row in rows]}
+    for place in range(len(rows[0].negatives)):
+        columns[f"negative_{place + 1}"] = [row.negatives[place] for row in rows]
+    return Dataset.from_dict(columns)
+
+
+def _document_columns(named: Mapping[str, Sequence[Row]]) -> list[str]:
+    most = max(len(row.negatives) for rows in named.values() for row in rows)
+    return ["positive", *(f"negative_{place + 1}" for place in range(most))]

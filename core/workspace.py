@@ -1,0 +1,58 @@
+"""The composition root: one home folder with its store. Everything that works gets a `Workspace` handed in.
+
+The folder holds the database, `vectors/`, `models/`, `snapshots/`, `lexical/`, `maps/` and `runs/<id>/`, and is safe to copy while nothing runs.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.settings import Settings, load_settings
+from core.store import Store, open_store
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A home folder, its settings and its open store."""
+
+    settings: Settings
+    store: Store
+
+    @property
+    def home(self) -> Path:
+        """The folder that holds all state."""
+        return self.settings.home
+
+    def folder(self, *names: str) -> Path:
+        """A folder below the home, made where it is missing."""
+        path = self.home.joinpath(*names)
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def run_folder(self, run_id: str) -> Path:
+        """Where a run keeps its log, checkpoints and results."""
+        return self.folder("runs", run_id)
+
+
+def open_workspace(home: Path | str | None = None) -> Workspace:
+    """Open the home folder given, or that of the settings, making it on first use."""
+    settings = load_settings()
+    if home is not None:
+        settings = settings.model_copy(update={"home": Path(home).expanduser().resolve()})
+    return Workspace(settings=settings, store=open_store(settings.url))
+
+
+@contextmanager
+def replace_file(path: Path) -> Iterator[Path]:
+    """Write a file whole or not at all: yields a temporary path beside it, moved over `path` when the block ends well."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
