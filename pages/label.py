@@ -1,0 +1,5 @@
+"""label."""
+
+from pages._ui.page import open_page
+
+page = open_page("label", ":material/home:")

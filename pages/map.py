@@ -1,0 +1,5 @@
+"""map."""
+
+from pages._ui.page import open_page
+
+page = open_page("map", ":material/home:")

@@ -1,0 +1,5 @@
+"""models."""
+
+from pages._ui.page import open_page
+
+page = open_page("models", ":material/home:")
