@@ -52,7 +52,7 @@ class MiningInput:
     model_id: str = ""
 
 
-def mine_candidates(data: MiningInput, options: Mining = Mining()) -> list[Candidate]:  # noqa: B008 - frozen
+def mine_candidates(data: MiningInput, options: Mining = Mining()) -> list[Candidate]:
     """Candidates of every anchor that has an answer, highest priority first; none for an empty corpus."""
     row_of = {document_id: row for row, document_id in enumerate(data.document_ids)}
     if not row_of or not len(data.anchor_ids):

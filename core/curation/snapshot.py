@@ -110,5 +110,7 @@ def _render(labelled: Sequence[LabelledAnchor], documents: Mapping[str, Document
     named = sorted({document_id for anchor in labelled for document_id in [*anchor.positives, *anchor.hard_negatives]})
     rows: list[dict[str, object]] = [{"document": document_id, "content": documents[document_id].content} for document_id in named]
     for anchor in labelled:
-        rows.append({"anchor": anchor.id, "text": anchor.text, "part": anchor.part.value, "positives": anchor.positives, "hard_negatives": anchor.hard_negatives})
+        rows.append(
+            {"anchor": anchor.id, "text": anchor.text, "part": anchor.part.value, "positives": anchor.positives, "hard_negatives": anchor.hard_negatives}
+        )
     return "".join(json.dumps(row, ensure_ascii=False, sort_keys=True, separators=(",", ":")) + "\n" for row in rows).encode("utf-8")

@@ -83,6 +83,16 @@ def ensure_split(workspace: Workspace, project_id: str, twins: Mapping[str, str]
     return components
 
 
+def plan_split(workspace: Workspace, project_id: str) -> dict[Part, list[str]]:
+    """The anchors (ids) that training, development and test would get now, as `ensure_split` would assign them. Stores nothing."""
+    with workspace.store.read() as conn:
+        anchors = corpus.read_anchors(conn, project_id)
+        positives = read_positives(judgements.read_qrels(conn, project_id))
+    standing = {anchor.id: anchor.part for anchor in anchors if anchor.part is not None and anchor.id in positives}
+    parts = assign_parts(find_components(positives), standing)
+    return {part: sorted(anchor_id for anchor_id, value in parts.items() if value == part) for part in Part}
+
+
 def read_positives(qrels: Mapping[str, Mapping[str, int]]) -> dict[str, list[str]]:
     """Answers (grade above 0) by anchor, best grade first, then id; anchors without one are left out."""
     positives: dict[str, list[str]] = {}

@@ -59,9 +59,7 @@ def evaluate_system(
     if not wanted:
         raise PairsmithError(f"No anchor of the {part} part has an answer, so there is nothing to measure. Label answers on the label page first.")
     record = find_system(workspace, project_id, system)
-    ranking = (
-        rank_bm25(workspace, project_id, wanted) if record is None else rank_model(workspace, project_id, record, wanted, on_progress=on_progress)
-    )
+    ranking = rank_bm25(workspace, project_id, wanted) if record is None else rank_model(workspace, project_id, record, wanted, on_progress=on_progress)
     scores = score_ranking({anchor.id: qrels[anchor.id] for anchor in wanted}, ranking)
     evaluation = Evaluation(
         id=artefacts.new_id(),
@@ -125,4 +123,3 @@ def measure_guard(workspace: Workspace, record: ModelRecord, *, encoder: Encoder
         qrels.setdefault(item.anchor_id, {})[item.document_id] = item.grade
     ranking = {anchor.id: [bundle.documents[row].id for row in found] for anchor, found in zip(bundle.anchors, rows.tolist(), strict=True)}
     return average(score_ranking(qrels, ranking, [PRIMARY]))[PRIMARY]
-

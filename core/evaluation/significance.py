@@ -50,8 +50,8 @@ def compare_scores(base: Mapping[str, float], tuned: Mapping[str, float], groups
         return Difference(0.0, 0.0, 0.0, 1.0, 0, 0, 0, 0, 0, math.inf)
     differences = np.array([tuned[anchor_id] - base[anchor_id] for anchor_id in shared])
     _, group_of = np.unique([(groups or {}).get(anchor_id, "\0" + anchor_id) for anchor_id in shared], return_inverse=True)
-    sums = np.bincount(group_of, weights=differences)
-    sizes = np.bincount(group_of).astype(float)
+    sums = np.asarray(np.bincount(group_of, weights=differences), dtype=np.float64)
+    sizes = np.bincount(group_of).astype(np.float64)
     rng = np.random.default_rng(seed)
     low, high = _bootstrap(sums, sizes, rng)
     spread = float(np.std(differences, ddof=1)) if len(differences) > 1 else ASSUMED_SPREAD

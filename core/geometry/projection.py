@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import warnings
 
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -80,5 +79,3 @@ def _principal(vectors: Floats) -> Floats:
     width = min(2, len(singular))
     layout[:, :width] = u[:, :width] * singular[:width]
     return layout
-
-

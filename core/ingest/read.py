@@ -11,7 +11,7 @@ from core.ingest.bundle import Bundle, Problem, store_bundle
 from core.ingest.lines import read_lines, read_objects
 from core.ingest.pairs import read_pairs
 from core.model import Document, PairsmithError
-from core.store import corpus
+from core.store import corpus, projects
 from core.workspace import Workspace
 
 
@@ -33,12 +33,17 @@ def read_source(path: Path, known_documents: Mapping[str, str] | None = None) ->
     return _read_jsonl(path, known_documents)
 
 
-def import_path(workspace: Workspace, project_id: str, path: Path) -> dict[str, int]:
-    """Read `path` and store it in the project, all or nothing. Returns how many documents, anchors and judgements were new or changed."""
+def import_path(workspace: Workspace, project_id: str, path: Path, *, new_with: str | None = None) -> dict[str, int]:
+    """Read `path` and store it in the project, all or nothing. Returns how many documents, anchors and judgements were new or changed.
+
+    `new_with`: make the project first, with this base model, in the same transaction.
+    """
     with workspace.store.read() as conn:
         ids, hashes = corpus.read_document_ids(conn, project_id)
     bundle = read_source(path, dict(zip(hashes, ids, strict=True)))
     with workspace.store.write() as conn:
+        if new_with is not None:
+            projects.add_project(conn, project_id, base_model=new_with)
         return store_bundle(conn, project_id, bundle)
 
 
@@ -67,7 +72,9 @@ def _read_table(path: Path) -> Bundle:
         header = [name.strip() for name in next(rows, [])]
         names = [("id" if name.lower() == "_id" else name.lower() if name.lower() in ("id", "text", "title") else name) for name in header]
         if "id" not in names or "text" not in names:
-            return Bundle(problems=[*problems, Problem(path.name, 1, f"the header must have the columns id and text, found: {', '.join(header) or 'nothing'}.")])
+            return Bundle(
+                problems=[*problems, Problem(path.name, 1, f"the header must have the columns id and text, found: {', '.join(header) or 'nothing'}.")]
+            )
         for cells in rows:
             number = numbered[min(rows.line_num, len(numbered)) - 1][0]
             if len(cells) != len(names):

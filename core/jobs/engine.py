@@ -45,6 +45,11 @@ class LocalEngine:
         with self.workspace.store.write() as conn:
             return runs.add_run(conn, project_id, kind, config)
 
+    def enqueue_alone(self, project_id: str, kind: RunKind, config: Mapping[str, Any]) -> str:
+        """Queue a run where no other of its kind waits or runs in the project. Raises `PairsmithError` where one does."""
+        with self.workspace.store.write() as conn:
+            return runs.add_run_alone(conn, project_id, kind, config)
+
     def claim(self, worker_id: str) -> Run | None:
         """Take the next run, or None."""
         with self.workspace.store.write() as conn:
@@ -86,7 +91,12 @@ def child_environment(workspace: Workspace) -> dict[str, str]:
     """The environment of processes that work for this home: the same home and database, and this code first on the path."""
     root = str(Path(__file__).resolve().parents[2])
     path = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
-    return os.environ | {"PAIRSMITH_HOME": str(workspace.home), "PAIRSMITH_DATABASE_URL": workspace.settings.url, "PYTHONPATH": path, "TOKENIZERS_PARALLELISM": "false"}
+    return os.environ | {
+        "PAIRSMITH_HOME": str(workspace.home),
+        "PAIRSMITH_DATABASE_URL": workspace.settings.url,
+        "PYTHONPATH": path,
+        "TOKENIZERS_PARALLELISM": "false",
+    }
 
 
 def ensure_worker(workspace: Workspace) -> bool:

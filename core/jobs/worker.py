@@ -104,14 +104,19 @@ class Worker:
                 return
 
 
-def main() -> int:
-    """Run a worker for the home of the environment until it is told to stop (SIGTERM, Ctrl-C)."""
-    parser = argparse.ArgumentParser(prog="python -m core.jobs.worker")
-    parser.add_argument("--until-idle", action="store_true")
-    worker = Worker(open_workspace(), until_idle=parser.parse_args().until_idle)
+def run_worker(workspace: Workspace, *, until_idle: bool = False) -> None:
+    """Work for the home until told to stop (SIGTERM, Ctrl-C), or until no run waits."""
+    worker = Worker(workspace, until_idle=until_idle)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: worker.stopping.set())
     worker.work()
+
+
+def main() -> int:
+    """`python -m core.jobs.worker [--until-idle]`: a worker for the home of the environment."""
+    parser = argparse.ArgumentParser(prog="python -m core.jobs.worker")
+    parser.add_argument("--until-idle", action="store_true")
+    run_worker(open_workspace(), until_idle=parser.parse_args().until_idle)
     return 0
 
 

@@ -25,13 +25,17 @@ def load_transformer(record: ModelRecord) -> SentenceTransformer:
     """The model of the record in float32, with its maximum length set. Raises `PairsmithError` when it cannot be loaded."""
     import torch
     from sentence_transformers import SentenceTransformer
+    from transformers.utils.logging import disable_progress_bar
 
+    disable_progress_bar()
     if threads := load_settings().threads:
         torch.set_num_threads(threads)
     try:
         model = SentenceTransformer(record.location, local_files_only=Path(record.location).exists(), model_kwargs={"dtype": torch.float32})
     except (OSError, ValueError, KeyError) as error:
-        raise PairsmithError(f"The model {record.name!r} cannot be loaded from {record.location}: {error}. Use {EMBEDDED_DEFAULT}, or restore the folder.") from error
+        raise PairsmithError(
+            f"The model {record.name!r} cannot be loaded from {record.location}: {error}. Use {EMBEDDED_DEFAULT}, or restore the folder."
+        ) from error
     model.max_seq_length = record.max_length
     return model.eval()
 
@@ -84,7 +88,12 @@ def embed_texts(
 
 
 def embed_documents(
-    workspace: Workspace, record: ModelRecord, documents: Sequence[Document], *, encoder: Encoder | None = None, on_progress: Callable[[int, int], None] | None = None
+    workspace: Workspace,
+    record: ModelRecord,
+    documents: Sequence[Document],
+    *,
+    encoder: Encoder | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> Floats:
     """Vectors (n, d) float32 of documents: title and text joined, with the model's document prompt."""
     return embed_texts(workspace, record, [doc.content for doc in documents], prompt=record.document_prompt, encoder=encoder, on_progress=on_progress)

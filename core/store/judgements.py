@@ -115,9 +115,10 @@ def last_seq(conn: Connection, project_id: str) -> int:
     return int(conn.execute(select(func.max(judgements.c.seq)).where(judgements.c.project_id == project_id)).scalar() or 0)
 
 
-def count_events(conn: Connection, project_id: str) -> int:
-    """How many events the log holds."""
-    return int(conn.execute(select(func.count()).select_from(judgements).where(judgements.c.project_id == project_id)).scalar_one())
+def count_events(conn: Connection, project_id: str, *, after_seq: int = 0) -> int:
+    """How many events the log holds, those up to `after_seq` left out."""
+    query = select(func.count()).select_from(judgements).where(judgements.c.project_id == project_id, judgements.c.seq > after_seq)
+    return int(conn.execute(query).scalar_one())
 
 
 def _refuse_unknown(conn: Connection, project_id: str, rows: Sequence[dict[str, Any]]) -> None:

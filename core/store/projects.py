@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import time
+import unicodedata
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import ColumnElement, Connection, FromClause, Row, ScalarSelect, func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from core.model import NotFound, PairsmithError, Project
@@ -26,6 +28,14 @@ def add_project(conn: Connection, project_id: str, *, name: str = "", base_model
     except IntegrityError as error:
         raise PairsmithError(f"A project named {project_id!r} exists already. Choose another name, or open that one.") from error
     return project
+
+
+def suggest_id(conn: Connection, name: str) -> str:
+    """An id made from a name in plain language: letters without accents, words joined by '-', numbered where it is taken."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    stem = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:50].strip("-") or "project"
+    taken = {project.id for project in list_projects(conn)}
+    return next(item for item in itertools.chain([stem], (f"{stem}-{n}" for n in itertools.count(2))) if item not in taken)
 
 
 def list_projects(conn: Connection) -> list[Project]:
@@ -51,25 +61,28 @@ def get_project(conn: Connection, project_id: str) -> Project:
 def count_contents(conn: Connection, project_id: str) -> dict[str, int]:
     """How much a project holds: `documents`, `anchors`, `labelled_anchors`, `positives`, `hard_negatives`, `to_review`."""
 
-    def count(table, *where):  # type: ignore[no-untyped-def]
-        return select(func.count()).select_from(table).where(table.c.project_id == project_id, *where).scalar_subquery()
-
     state = judgement_state.c
-    judged = select(1).where(state.project_id == candidates.c.project_id, state.anchor_id == candidates.c.anchor_id, state.document_id == candidates.c.document_id)
+    judged = select(1).where(
+        state.project_id == candidates.c.project_id, state.anchor_id == candidates.c.anchor_id, state.document_id == candidates.c.document_id
+    )
     labelled = (
         select(func.count(state.anchor_id.distinct())).where(state.project_id == project_id, state.label == "positive", state.grade > 0).scalar_subquery()
     )
     row = conn.execute(
         select(
-            count(documents).label("documents"),
-            count(anchors).label("anchors"),
+            _count(documents, project_id).label("documents"),
+            _count(anchors, project_id).label("anchors"),
             labelled.label("labelled_anchors"),
-            count(judgement_state, state.label == "positive", state.grade > 0).label("positives"),
-            count(judgement_state, state.label == "hard_negative").label("hard_negatives"),
-            count(candidates, candidates.c.status != "set_aside", ~judged.exists()).label("to_review"),
+            _count(judgement_state, project_id, state.label == "positive", state.grade > 0).label("positives"),
+            _count(judgement_state, project_id, state.label == "hard_negative").label("hard_negatives"),
+            _count(candidates, project_id, candidates.c.status != "set_aside", ~judged.exists()).label("to_review"),
         )
     ).one()
     return dict(row._mapping)
+
+
+def _count(table: FromClause, project_id: str, *where: ColumnElement[bool]) -> ScalarSelect[int]:
+    return select(func.count()).select_from(table).where(table.c.project_id == project_id, *where).scalar_subquery()
 
 
 def bump_corpus(conn: Connection, project_id: str) -> None:

@@ -11,9 +11,9 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, or_, select, update
+from sqlalchemy import Connection, Row, and_, func, or_, select, update
 
-from core.model import NotFound, Progress, Run, RunKind, RunStatus
+from core.model import NotFound, PairsmithError, Progress, Run, RunKind, RunStatus
 from core.store.tables import runs
 
 
@@ -35,6 +35,14 @@ def add_run(conn: Connection, project_id: str, kind: RunKind, config: Mapping[st
         )
     )
     return run_id
+
+
+def add_run_alone(conn: Connection, project_id: str, kind: RunKind, config: Mapping[str, Any], *, now: float | None = None) -> str:
+    """Queue a run where no other of its kind waits or runs in the project. Raises `PairsmithError` naming the one that does."""
+    going = list_runs(conn, project_id, kind=kind, active=True, limit=1)
+    if going:
+        raise PairsmithError(f"A {kind.value} run of this project is {going[0].status.value} already ({going[0].id}). Wait for it, or cancel it first.")
+    return add_run(conn, project_id, kind, config, now=now)
 
 
 def claim_run(conn: Connection, worker_id: str, *, lease_s: float, now: float | None = None) -> Run | None:
@@ -105,14 +113,27 @@ def get_run(conn: Connection, run_id: str) -> Run:
     return _to_run(row)
 
 
-def list_runs(conn: Connection, project_id: str, *, kind: RunKind | None = None, active: bool = False, limit: int = 50) -> list[Run]:
+def newest_success(conn: Connection, project_id: str, kind: RunKind) -> Run | None:
+    """The newest run of a kind that succeeded, or None."""
+    c = runs.c
+    query = select(runs).where(c.project_id == project_id, c.kind == kind.value, c.status == RunStatus.SUCCEEDED.value)
+    row = conn.execute(query.order_by(c.finished_at.desc(), c.id).limit(1)).one_or_none()
+    return _to_run(row) if row else None
+
+
+def count_runs(conn: Connection, project_id: str) -> int:
+    """How many runs a project has had."""
+    return int(conn.execute(select(func.count()).select_from(runs).where(runs.c.project_id == project_id)).scalar_one())
+
+
+def list_runs(conn: Connection, project_id: str, *, kind: RunKind | None = None, active: bool = False, offset: int = 0, limit: int = 50) -> list[Run]:
     """Runs of a project, newest first: of one kind where given, only those not over where `active`."""
     query = select(runs).where(runs.c.project_id == project_id)
     if kind is not None:
         query = query.where(runs.c.kind == kind.value)
     if active:
         query = query.where(runs.c.status.in_([RunStatus.QUEUED.value, RunStatus.RUNNING.value]))
-    return [_to_run(row) for row in conn.execute(query.order_by(runs.c.created_at.desc(), runs.c.id).limit(limit))]
+    return [_to_run(row) for row in conn.execute(query.order_by(runs.c.created_at.desc(), runs.c.id).offset(offset).limit(limit))]
 
 
 def _held(run_id: str, attempt: int) -> Any:

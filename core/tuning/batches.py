@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -68,7 +69,7 @@ class ApartSampler(DefaultBatchSampler):  # type: ignore[misc]
         yield from plan_batches(self.rows, order, self.batch_size)[: len(self)]
 
     def __len__(self) -> int:
-        return -(-len(self.rows) // self.batch_size)
+        return math.ceil(len(self.rows) / self.batch_size)
 
 
 def make_sampler(datasets: Sequence[Sequence[Row]]) -> Callable[..., ApartSampler]:
@@ -77,6 +78,7 @@ def make_sampler(datasets: Sequence[Sequence[Row]]) -> Callable[..., ApartSample
 
     def build(dataset: Any, **options: Any) -> ApartSampler:
         first = dataset[0]
-        return ApartSampler(by_content[len(dataset), first["anchor"], first["positive"], len(first) - 2], dataset, **options)
+        negatives = sum(name.startswith("negative_") for name in first)  # the trainer may have added a column of its own
+        return ApartSampler(by_content[len(dataset), first["anchor"], first["positive"], negatives], dataset, **options)
 
     return build

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.curation.snapshot import SnapshotData
-from core.model import Part, PairsmithError
+from core.model import PairsmithError, Part
 from core.tuning.config import TuneConfig
 
 

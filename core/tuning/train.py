@@ -82,7 +82,7 @@ def train_model(record: ModelRecord, rows: Sequence[Row], generic: Sequence[Row]
         learning_rate=config.learning_rate,
         warmup_steps=config.warmup,
         batch_sampler=make_sampler(list(named.values())),
-        prompts={"anchor": record.query_prompt, **{name: record.document_prompt for name in _document_columns(named)}},
+        prompts={"anchor": record.query_prompt, **dict.fromkeys(_document_columns(named), record.document_prompt)},
         eval_strategy="steps",
         eval_steps=every,
         save_strategy="steps",
@@ -98,7 +98,9 @@ def train_model(record: ModelRecord, rows: Sequence[Row], generic: Sequence[Row]
         disable_tqdm=True,
         dataloader_pin_memory=torch.cuda.is_available(),
     )
-    trainer = _Trainer(model, arguments, train_dataset=data, loss=MultipleNegativesRankingLoss(model, scale=config.scale), evaluator=evaluator, callbacks=[watch])
+    trainer = _Trainer(
+        model, arguments, train_dataset=data, loss=MultipleNegativesRankingLoss(model, scale=config.scale), evaluator=evaluator, callbacks=[watch]
+    )
     resumed = newest_checkpoint(work)
     began = time.monotonic()
     trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)

@@ -1,6 +1,7 @@
 """A tuning run from end to end: snapshot → rows → training → model folder → verdict on the test part.
 
-Files of a run lie in its folder: `checkpoints/` while it trains, `split.json`, `log.txt`. A run that was killed goes on from its snapshot and newest checkpoint.
+Files of a run lie in its folder: `checkpoints/` while it trains, `snapshot.json`, `log.txt`.
+A run that was killed goes on from its snapshot and newest checkpoint.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ def run_tuning(workspace: Workspace, project_id: str, run_id: str, settings: Map
     speaker.stage("Saving the model")
     record = _save_model(workspace, project_id, run_id, snapshot, base, trained, config)
     speaker.stage("Measuring on held-out anchors")
-    comparison = compare_models(workspace, project_id, BASE, record.id, Part.TEST.value, run_id=run_id, on_progress=lambda step, total: speaker.report(step, total))
+    comparison = compare_models(workspace, project_id, BASE, record.id, Part.TEST.value, run_id=run_id, on_progress=speaker.report)
     clear_checkpoints(checkpoints)
     return {
         "model_id": record.id,
@@ -119,7 +120,11 @@ def _fix_snapshot(workspace: Workspace, project_id: str, folder: Path, twins: Ma
 def _dev_set(snapshot: SnapshotData, documents: list[Document]) -> DevSet:
     anchors = snapshot.part(Part.DEV)
     needed = {document_id for anchor in anchors for document_id in anchor.positives}
-    pool = documents if len(documents) <= DEV_POOL else [doc for place, doc in enumerate(documents) if doc.id in needed or place % (len(documents) // DEV_POOL + 1) == 0]
+    pool = (
+        documents
+        if len(documents) <= DEV_POOL
+        else [doc for place, doc in enumerate(documents) if doc.id in needed or place % (len(documents) // DEV_POOL + 1) == 0]
+    )
     qrels = {anchor.id: {**anchor.positives, **dict.fromkeys(anchor.hard_negatives, 0)} for anchor in anchors}
     return DevSet([anchor.id for anchor in anchors], [anchor.text for anchor in anchors], qrels, pool)
 

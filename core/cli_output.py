@@ -1,0 +1,151 @@
+"""What the command line prints and writes: one place for JSON, progress on stderr, exports."""
+
+from __future__ import annotations
+
+import json
+import math
+import platform
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from core import __version__
+from core.ingest.pairs import write_pairs
+from core.jobs.engine import LocalEngine, has_worker, start_worker
+from core.model import PairsmithError, Run, RunStatus
+from core.retrieval.models import describe_model
+from core.store import artefacts, corpus, judgements, projects, runs
+from core.workspace import Workspace, replace_file
+
+
+class Out:
+    """Prints a value as JSON, or as the words given for a person."""
+
+    def __init__(self, as_json: bool) -> None:
+        self.as_json = as_json
+
+    def show(self, value: dict[str, Any], words: str | None = None) -> None:
+        """Print to stdout. Numbers that JSON cannot say become null."""
+        if self.as_json or words is None:
+            print(json.dumps(_plain(value), ensure_ascii=False, indent=2))
+        else:
+            print(words)
+
+
+def follow_run(workspace: Workspace, run_id: str, *, poll_s: float = 0.3) -> Run:
+    """Wait for a run with a progress bar on stderr, starting a worker where none is alive. Ctrl-C cancels it.
+
+    Returns the run once it succeeded; raises `PairsmithError` in its words when it failed or was cancelled.
+    """
+    engine = LocalEngine(workspace)
+    helper: subprocess.Popen[bytes] | None = None
+    with tqdm(total=1000, file=sys.stderr, bar_format="{desc} {percentage:3.0f}% {bar} {postfix}", mininterval=0.5) as bar:
+        while True:
+            with workspace.store.read() as conn:
+                run = runs.get_run(conn, run_id)
+            if run.status.is_over:
+                break
+            if run.status == RunStatus.QUEUED and not has_worker(workspace) and (helper is None or helper.poll() is not None):
+                helper = start_worker(workspace, until_idle=True)
+            bar.set_description_str((run.progress.message or run.status.value)[:40], refresh=False)
+            if run.progress.left_s is not None:
+                bar.set_postfix_str(f"{run.progress.left_s:.0f} s left", refresh=False)
+            bar.update(int(run.progress.fraction * 1000) - bar.n)
+            try:
+                time.sleep(poll_s)
+            except KeyboardInterrupt:
+                engine.request_cancel(run_id)
+    if run.status == RunStatus.SUCCEEDED:
+        return run
+    raise PairsmithError(f"Run {run_id} was cancelled." if run.status == RunStatus.CANCELLED else f"Run {run_id} failed. {run.error}")
+
+
+def describe_run(run: Run) -> dict[str, Any]:
+    """A run for a listing."""
+    took = None if run.started_at is None or run.finished_at is None else run.finished_at - run.started_at
+    return {"id": run.id, "kind": run.kind.value, "status": run.status.value, "created_at": run.created_at, "seconds": took, "error": run.error}
+
+
+def show_project(workspace: Workspace, project_id: str) -> dict[str, Any]:
+    """Everything a listing says of a project."""
+    with workspace.store.read() as conn:
+        project = projects.get_project(conn, project_id)
+        anchors = corpus.read_anchors(conn, project_id)
+        parts: dict[str, int] = {}
+        for anchor in anchors:
+            if anchor.part is not None:
+                parts[anchor.part.value] = parts.get(anchor.part.value, 0) + 1
+        return {
+            "id": project.id,
+            "name": project.name,
+            "base_model": project.base_model,
+            **projects.count_contents(conn, project_id),
+            "parts": parts,
+            "models": [
+                {"id": model.id, "name": model.name, "kind": model.kind.value, "snapshot": model.snapshot_id}
+                for model in artefacts.list_models(conn, project_id)
+            ],
+            "snapshots": [{"id": item.id, **item.counts} for item in artefacts.list_snapshots(conn, project_id)],
+            "runs": [describe_run(run) for run in runs.list_runs(conn, project_id, limit=20)],
+        }
+
+
+def export_pairs(workspace: Workspace, project_id: str, out: Path) -> int:
+    """Write the judgements as JSON Lines of `anchor, positive, hard_negatives`. Returns the number of rows."""
+    with workspace.store.read() as conn:
+        anchors = corpus.read_anchors(conn, project_id)
+        state = judgements.read_state(conn, project_id)
+        documents = corpus.get_documents(conn, project_id, sorted({item.document_id for item in state}))
+    return _write_lines(out, write_pairs(anchors, documents, state))
+
+
+def export_log(workspace: Workspace, project_id: str, out: Path) -> int:
+    """Write every event of the judgement log as JSON Lines, in order. Returns the number of events."""
+    with workspace.store.read() as conn:
+        log = judgements.read_log(conn, project_id)
+    return _write_lines(out, ({**vars(event), "label": event.label.value, "source": event.source.value} for event in log))
+
+
+def run_doctor(workspace: Workspace, embedded: str) -> dict[str, Any]:
+    """Check what everything else stands on. `ok` is False when one check failed that stops work; a missing worker does not."""
+    checks: list[dict[str, Any]] = []
+
+    def check(name: str, ok: bool, detail: str) -> None:
+        checks.append({"name": name, "ok": ok, "detail": detail})
+
+    free = shutil.disk_usage(workspace.folder()).free
+    check("home", free > 1e9, f"{workspace.home}, {free / 1e9:.0f} GB free")
+    with workspace.store.read() as conn:
+        check("database", True, f"{workspace.store.engine.dialect.name}, {len(projects.list_projects(conn))} projects")
+    try:
+        check("embedded model", True, f"weights as published, fingerprint {describe_model(embedded).id[:12]}")
+    except PairsmithError as error:
+        check("embedded model", False, str(error))
+    check("worker", True, "running" if has_worker(workspace) else "none; runs started here bring their own, the app starts one")
+    names = ("streamlit", "sentence-transformers", "torch", "transformers", "umap-learn", "sqlalchemy")
+    check("versions", True, ", ".join([f"pairsmith {__version__}", f"python {platform.python_version()}", *(f"{name} {version(name)}" for name in names)]))
+    return {"ok": all(item["ok"] for item in checks), "checks": checks}
+
+
+def _write_lines(out: Path, rows: Iterable[dict[str, Any]]) -> int:
+    count = 0
+    with replace_file(out) as temporary, temporary.open("w", encoding="utf-8") as stream:
+        for row in rows:
+            stream.write(json.dumps(row, ensure_ascii=False) + "\n")
+            count += 1
+    return count
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
