@@ -189,11 +189,12 @@ def tune(
     scale: Annotated[float, typer.Option(help="Inverse temperature of the loss.")] = TuneConfig.scale,
     min_grade: Annotated[int, typer.Option(help="Lowest grade that counts as an answer.")] = TuneConfig.min_grade,
     evaluations: Annotated[int, typer.Option(help="Times development NDCG@5 is measured.")] = TuneConfig.evaluations,
+    merge: Annotated[bool, typer.Option(help="Blend the tuned weights with the base's against forgetting.")] = TuneConfig.merge,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = TuneConfig.seed,
     json: Json = False,
 ) -> None:
     """Tune the base model, wait, and print run, model and verdict."""
-    config = TuneConfig(epochs, batch, learning_rate, warmup, negatives, generic_share, scale, min_grade, evaluations, seed)
+    config = TuneConfig(epochs, batch, learning_rate, warmup, negatives, generic_share, scale, min_grade, evaluations, merge, seed)
     run = _run(project, RunKind.TUNE, config.to_json())
     result = dict(run.result or {})
     value = {"run": run.id, "model": result.get("model_id"), "verdict": result.get("test", {}).get("verdict"), **result}

@@ -6,6 +6,7 @@ The folder holds the database, `vectors/`, `models/`, `snapshots/`, `lexical/`, 
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -50,7 +51,7 @@ def open_workspace(home: Path | str | None = None) -> Workspace:
 def replace_file(path: Path) -> Iterator[Path]:
     """Write a file whole or not at all: yields a temporary path beside it, moved over `path` when the block ends well."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
     try:
         yield temporary
         os.replace(temporary, path)

@@ -1,5 +1,188 @@
-"""models."""
+"""Models: every model, run and snapshot of the project, and taking a model or the judgements away."""
 
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from core.ingest.export import render_pairs
+from core.model import ModelKind, ModelRecord, Run, RunKind, RunStatus, Snapshot
+from core.release.model_zip import name_folder, zip_model
+from core.store import artefacts, projects, runs
 from pages._ui.page import open_page
+from pages._ui.runs import WORDS, format_seconds
 
-page = open_page("models", ":material/home:")
+ROWS = 20
+LOG_CHARS = 8_000
+SHORT = 12
+KINDS = {RunKind.MINE: "Find hard negatives", RunKind.TUNE: "Tune", RunKind.EVALUATE: "Measure", RunKind.MAP: "Draw maps", RunKind.EMBED: "Prepare for search"}
+DATE = st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm", help="In UTC.")
+FINGERPRINT = "The beginning of the hash over weights, tokenizer, prompts and longest text: the same fingerprint is the same model."
+page = open_page(
+    "Models", ":material/deployed_code:", caption="Every model with the judgements it was trained on, every run with its log, and what you can take away."
+)
+
+
+def to_time(seconds: float | None) -> datetime | None:
+    """A moment as tables show it, in UTC."""
+    return datetime.fromtimestamp(seconds, UTC) if seconds else None
+
+
+def draw_models(models: list[ModelRecord]) -> None:
+    """The models in a table, and one of them to take away."""
+    names = {model.id: model.name for model in models}
+    rows = [
+        {
+            "Name": model.name,
+            "Kind": "Tuned" if model.kind == ModelKind.TUNED else "Base",
+            "Fingerprint": model.id[:SHORT],
+            "Tuned from": names.get(model.base_id or "", (model.base_id or "—")[:SHORT]),
+            "Snapshot": (model.snapshot_id or "—")[:SHORT],
+            "Run": model.run_id or "—",
+            "Dimensions": model.dimension,
+            "Created": to_time(model.created_at),
+        }
+        for model in models
+    ]
+    config = {
+        "Created": DATE,
+        "Fingerprint": st.column_config.TextColumn(help=FINGERPRINT),
+        "Snapshot": st.column_config.TextColumn(help="The judgements it was trained on, named by the hash of their content. See the snapshots below."),
+        "Dimensions": st.column_config.NumberColumn(help="Numbers in each vector: what a vector database must be set to."),
+    }
+    st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=config, alt="Models of the project, newest first")
+
+
+def draw_downloads(tuned: list[ModelRecord], answered: int) -> None:
+    """A tuned model as a zip, and the judgements as a pair file."""
+    left, right = st.columns(2)
+    with left.container(border=True, height="stretch"):
+        st.markdown("**A tuned model**")
+        if tuned:
+            labels = {model.id: f"{model.name} · {model.id[:SHORT]}" for model in tuned}
+            chosen = st.selectbox("Model", list(labels), format_func=labels.__getitem__, key="model_to_take")
+            record = next(model for model in tuned if model.id == chosen)
+            is_there = Path(record.location).is_dir()
+            st.caption(
+                "A zip of the model's folder, loaded by SentenceTransformer(folder) as it is. It holds no text of the corpus."
+                if is_there
+                else "Its files are gone from disk. Restore them from a backup, or tune again."
+            )
+            file_name = f"{name_folder(record)}.zip"
+            st.download_button(
+                "Download model",
+                lambda: zip_model(record),
+                file_name,
+                "application/zip",
+                disabled=not is_there,
+                type="primary",
+                icon=":material/download:",
+                on_click="ignore",
+                key="take_model",
+            )
+        else:
+            st.caption("No model is tuned yet. A run on the tune page makes one.")
+            st.page_link("tune.py", label="Go to tune", icon=":material/model_training:")
+    with right.container(border=True, height="stretch"):
+        st.markdown("**The judgements**")
+        st.caption(
+            f"{answered:,} anchors with their answers and reviewed hard negatives, one a line (JSON Lines). The corpus page reads such a file; grades are not part of it."
+        )
+        workspace, project_id = page.workspace, page.project_id
+        st.download_button(
+            "Download judgements",
+            lambda: render_pairs(workspace, project_id),
+            f"{project_id}-pairs.jsonl",
+            "application/jsonl",
+            disabled=not answered,
+            icon=":material/download:",
+            on_click="ignore",
+            key="take_pairs",
+        )
+
+
+def draw_runs(total: int) -> None:
+    """A page of runs in a table, and the log of one."""
+    pages = -(-total // ROWS)
+    offset = (st.pagination(pages, key="run_page") - 1) * ROWS if pages > 1 else 0
+    with page.workspace.store.read() as conn:
+        shown = runs.list_runs(conn, page.project_id, offset=offset, limit=ROWS)
+    rows = [
+        {
+            "Kind": KINDS[run.kind],
+            "State": WORDS[run.status],
+            "Started": to_time(run.started_at),
+            "Took": format_seconds(run.finished_at - run.started_at) if run.finished_at and run.started_at else "—",
+            "Error": run.error or "",
+            "Run": run.id,
+        }
+        for run in shown
+    ]
+    st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        column_config={"Started": DATE, "Error": st.column_config.TextColumn(width="large")},
+        alt="Runs of the project, newest first",
+        placeholder="—",
+    )
+    with st.expander("Log and settings of a run", icon=":material/receipt_long:"):
+        labels = {run.id: f"{KINDS[run.kind]} · {WORDS[run.status]} · {run.id}" for run in shown}
+        failed = next((place for place, run in enumerate(shown) if run.status in (RunStatus.FAILED, RunStatus.LOST)), 0)
+        chosen = st.selectbox("Run", list(labels), index=failed, format_func=labels.__getitem__, key=f"run_to_read-{offset}")
+        draw_log(next(run for run in shown if run.id == chosen))
+
+
+def draw_log(run: Run) -> None:
+    """What a run was told, and the end of its log."""
+    if run.config:
+        st.caption("Settings")
+        st.json(dict(run.config), expanded=False)
+    path = page.workspace.home / "runs" / run.id / "log.txt"
+    text = path.read_text(encoding="utf-8", errors="replace")[-LOG_CHARS:] if path.exists() else ""
+    if text.strip():
+        st.caption("Log")
+        st.code(text, language=None)
+    else:
+        st.caption("This run wrote no log.")
+
+
+def draw_snapshots(snapshots: list[Snapshot]) -> None:
+    """The snapshots in a table."""
+    rows = [
+        {
+            "Snapshot": snapshot.id[:SHORT],
+            "Anchors": snapshot.counts.get("anchors", 0),
+            "Answers": snapshot.counts.get("positives", 0),
+            "Hard negatives": snapshot.counts.get("hard_negatives", 0),
+            "Taken": to_time(snapshot.created_at),
+        }
+        for snapshot in snapshots
+    ]
+    st.dataframe(pd.DataFrame(rows), hide_index=True, width="content", column_config={"Taken": DATE}, alt="Snapshots of the judgements, newest first")
+
+
+with page.workspace.store.read() as conn:
+    found_models = artefacts.list_models(conn, page.project_id)
+    found_snapshots = artefacts.list_snapshots(conn, page.project_id)
+    run_count = runs.count_runs(conn, page.project_id)
+    answered_anchors = projects.count_contents(conn, page.project_id)["labelled_anchors"]
+if found_models:
+    draw_models(found_models)
+else:
+    st.info("No model is registered yet. The base model is, once documents are imported and prepared; a tuned one follows from a run.", icon=":material/info:")
+draw_downloads([model for model in found_models if model.kind == ModelKind.TUNED], answered_anchors)
+st.subheader("Runs", anchor=False)
+if run_count:
+    draw_runs(run_count)
+else:
+    st.caption("Nothing has run yet.")
+st.subheader(
+    "Snapshots", anchor=False, help="The judgements of a moment, fixed and named by their content. Each run trains on one, so its model can be made again."
+)
+if found_snapshots:
+    draw_snapshots(found_snapshots)
+else:
+    st.caption("The first tuning run takes the first snapshot.")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from core.curation.mining import Mining, MiningInput, mine_candidates
-from core.curation.near_duplicates import group_near_duplicates
+from core.curation.near_duplicates import ensure_twins
 from core.curation.split import ensure_split, read_positives
 from core.model import CandidateStatus, Label, ModelRecord, PairsmithError, Part
 from core.retrieval.encoder import embed_anchors, embed_documents
@@ -32,8 +32,8 @@ def mine_project(workspace: Workspace, project_id: str, record: ModelRecord, opt
     vectors = embed_documents(workspace, record, documents)
     ids = [doc.id for doc in documents]
     on_stage("Looking for near-duplicates", 1, _STEPS)
-    twins = group_near_duplicates(ids, vectors)
-    ensure_split(workspace, project_id, twins)
+    twins = ensure_twins(workspace, project_id, ids, vectors)
+    ensure_split(workspace, project_id)
     with workspace.store.read() as conn:
         labelled = read_positives(judgements.read_qrels(conn, project_id))
         anchors = corpus.read_anchors(conn, project_id)

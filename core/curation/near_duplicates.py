@@ -8,7 +8,9 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from core.curation.twins import read_twins, write_twins
 from core.retrieval.vectors import Floats
+from core.workspace import Workspace
 
 THRESHOLD = 0.98
 _BLOCK = 2048
@@ -39,3 +41,13 @@ def group_near_duplicates(ids: Sequence[str], vectors: Floats, *, threshold: flo
     for row, label in enumerate(labels):
         members.setdefault(int(label), []).append(ids[row])
     return {document_id: min(group) for group in members.values() if len(group) > 1 for document_id in group}
+
+
+def ensure_twins(workspace: Workspace, project_id: str, ids: Sequence[str], vectors: Floats) -> dict[str, str]:
+    """The near-duplicate groups of the project's documents, computed once a corpus revision from the base model's `vectors` (n, d)."""
+    known = read_twins(workspace, project_id)
+    if known is not None:
+        return known
+    groups = group_near_duplicates(ids, vectors)
+    write_twins(workspace, project_id, groups)
+    return groups

@@ -1,6 +1,6 @@
 """What to do next in a project: one rule over counts, and the way from import to map as a checklist.
 
-Invariant: exactly one step is next. A step that new work has overtaken (judgements after the last measurement) is open again.
+Invariant: exactly one step is next. A step that new work has overtaken (many judgements since the newest model) is open again.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Standing:
     tuned: bool = False
     """There is a tuned model."""
     measured: bool = False
-    """The newest tuned model was measured on the test part, on all judgements there are."""
+    """The newest tuned model was measured on the test part."""
     mapped: bool = False
     """There is a map with the newest tuned model."""
     judged_since: int = 0
@@ -80,8 +80,7 @@ def read_standing(workspace: Workspace, project_id: str) -> Standing:
         measured = mapped = False
         since = 0
         if tuned is not None:
-            newest = next((item for item in artefacts.list_evaluations(conn, project_id, part="test") if item.model_id == tuned.id), None)
-            measured = newest is not None and newest.last_seq >= judgements.last_seq(conn, project_id)
+            measured = artefacts.count_openings(conn, project_id, tuned.id) > 0
             mapped = any(item.tuned_id == tuned.id for item in artefacts.list_projections(conn, project_id))
             snapshot = next((item for item in artefacts.list_snapshots(conn, project_id) if item.id == tuned.snapshot_id), None)
             since = judgements.count_events(conn, project_id, after_seq=snapshot.last_seq) if snapshot else 0
@@ -113,7 +112,7 @@ def _label(standing: Standing) -> Step:
     if standing.anchors == 0:
         words = "Add the questions that people ask of these documents, and mark which documents answer them."
     elif n < FEWEST_LABELLED:
-        words = f"Mark the documents that answer each question. {n} of at least {FEWEST_LABELLED} questions have answers; {ENOUGH_LABELLED} make a first run worth it."
+        words = f"Mark which documents answer each question. {n} have answers; a run needs {FEWEST_LABELLED} and is worth it from {ENOUGH_LABELLED}."
     else:
         words = f"{n} questions have answers. A run is possible, but below {ENOUGH_LABELLED} a model mostly learns these few by heart: label more first."
     return Step("Label", words, "label", "Label answers", done, f"{n:,} of {standing.anchors:,} anchors have answers")
@@ -129,7 +128,7 @@ def _review(standing: Standing) -> Step:
     elif not standing.mined:
         words, action = "Let Pairsmith find documents that resemble answers and may be none, then say which is which.", "Find hard negatives"
     else:
-        words = f"Say of documents that look like answers whether they are. {n:,} of about {wanted:,} hard negatives are reviewed, {standing.to_review:,} documents wait."
+        words = f"Say of documents that look like answers whether they are. {n:,} of about {wanted:,} hard negatives are reviewed, {standing.to_review:,} wait."
     return Step("Review", words, "negatives", action, done, f"{n:,} hard negatives, {standing.to_review:,} to review")
 
 
@@ -146,9 +145,9 @@ def _tune(standing: Standing) -> Step:
 def _compare(standing: Standing) -> Step:
     words = "See whether the tuned model finds more, with how sure that is."
     if standing.tuned and not standing.measured:
-        words = "Judgements came since the newest model was measured. Measure again to see whether its verdict still holds."
+        words = "The newest tuned model has no verdict yet: measure it on the held-out questions."
     return Step(
-        "Compare", words, "compare", "Compare base and tuned", standing.tuned and standing.measured, "verdict" if standing.measured else "no current verdict"
+        "Compare", words, "compare", "Compare base and tuned", standing.tuned and standing.measured, "verdict given" if standing.measured else "no verdict yet"
     )
 
 

@@ -83,13 +83,13 @@ def apply_events(workspace: Workspace, project_id: str, author: str, events: Seq
     at = time.time() if now is None else now
     for event in events:
         client_id = event.get("client_id")
-        if not isinstance(client_id, str) or not 8 <= len(client_id) <= 64:
+        if not isinstance(client_id, str) or not 8 <= len(client_id) <= 64 or not client_id.isprintable():
             refused[str(client_id)] = "The event carries no usable id."
             continue
         try:
             with workspace.store.write() as conn:
                 if event.get("undoes"):
-                    judgements.undo_judgement(conn, project_id, str(event["undoes"]), author=author, undo_id=client_id, now=at)
+                    judgements.undo_judgement(conn, project_id, _clean(event["undoes"], 64), author=author, undo_id=client_id, now=at)
                 else:
                     judgements.append_judgements(conn, project_id, [_read_event(event, client_id, author)], now=at)
             stored.append(client_id)
@@ -108,6 +108,15 @@ def mark_answer(workspace: Workspace, project_id: str, author: str, *, client_id
         judgements.append_judgements(conn, project_id, [event])
 
 
+def take_back(workspace: Workspace, project_id: str, author: str, *, client_id: str, anchor_id: str, document_id: str) -> bool:
+    """Undo the present word on a pair by the new event `client_id`: what was said before stands again. False when nothing stands."""
+    with workspace.store.write() as conn:
+        standing = judgements.find_standing(conn, project_id, anchor_id, document_id)
+        if standing is None:
+            return False
+        return judgements.undo_judgement(conn, project_id, standing.client_id, author=author, undo_id=client_id) is not None
+
+
 def _read_event(event: Mapping[str, Any], client_id: str, author: str) -> Judgement:
     try:
         label = Label(event.get("label", ""))
@@ -119,8 +128,8 @@ def _read_event(event: Mapping[str, Any], client_id: str, author: str) -> Judgem
     active_ms = _number(event.get("active_ms"))
     return Judgement(
         client_id=client_id,
-        anchor_id=str(event.get("anchor_id", "")),
-        document_id=str(event.get("document_id", "")),
+        anchor_id=_clean(event.get("anchor_id"), 10_000),
+        document_id=_clean(event.get("document_id"), 10_000),
         label=label,
         grade=int(grade),
         source=Source.MINED,
@@ -134,7 +143,8 @@ def _read_event(event: Mapping[str, Any], client_id: str, author: str) -> Judgem
 
 
 def _clean(value: Any, length: int) -> str:
-    return str(value).replace("\0", "")[:length] if value else ""
+    """What the database can hold: no NUL, no half of a surrogate pair (a browser may send one)."""
+    return str(value).replace("\0", "").encode("utf-8", "ignore").decode("utf-8")[:length] if value else ""
 
 
 def _number(value: Any) -> float | None:

@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from core.model import Anchor, Part
+from core.curation.twins import read_twins
+from core.model import Part
 from core.store import corpus, judgements
 from core.workspace import Workspace
 
 SHARES = {Part.TRAIN: 0.6, Part.DEV: 0.15, Part.TEST: 0.25}
+GIANT = 0.7
+"""A component that holds more than this share of the anchors leaves too few others to hold out."""
+FEW = 10
 
 
 def find_components(positives: Mapping[str, Sequence[str]], twins: Mapping[str, str] | None = None) -> list[list[str]]:
@@ -68,29 +73,66 @@ def assign_parts(components: Sequence[Sequence[str]], standing: Mapping[str, Par
     return parts
 
 
-def ensure_split(workspace: Workspace, project_id: str, twins: Mapping[str, str] | None = None) -> list[list[str]]:
-    """Bring the parts of all labelled anchors up to date with the judgements and store them. Returns the components."""
+@dataclass(frozen=True)
+class Split:
+    """Components of the labelled anchors, the part of each anchor, and a warning where components had to be loosened."""
+
+    components: Sequence[Sequence[str]]
+    parts: Mapping[str, Part]
+    warning: str = ""
+
+    @property
+    def groups(self) -> dict[str, str]:
+        """For each anchor the first id of its component: the unit that intervals resample."""
+        return {anchor_id: component[0] for component in self.components for anchor_id in component}
+
+    def ids(self, part: Part) -> list[str]:
+        """The anchors of a part, by id."""
+        return sorted(anchor_id for anchor_id, value in self.parts.items() if value == part)
+
+
+def plan_split(workspace: Workspace, project_id: str) -> Split:
+    """The split as the judgements stand now, near-duplicates as far as they are known (`core.curation.twins`). Stores nothing."""
     with workspace.store.read() as conn:
         anchors = corpus.read_anchors(conn, project_id)
         positives = read_positives(judgements.read_qrels(conn, project_id))
-    components = find_components(positives, twins)
+    components, warning = loosen_components(positives, read_twins(workspace, project_id) or {})
     standing = {anchor.id: anchor.part for anchor in anchors if anchor.part is not None and anchor.id in positives}
-    parts = assign_parts(components, standing)
-    changed = {anchor_id: part for anchor_id, part in parts.items() if standing.get(anchor_id) != part}
+    return Split(components, assign_parts(components, standing), warning)
+
+
+def ensure_split(workspace: Workspace, project_id: str) -> Split:
+    """Bring the stored parts of all labelled anchors up to date with the judgements."""
+    split = plan_split(workspace, project_id)
+    with workspace.store.read() as conn:
+        standing = {anchor.id: anchor.part for anchor in corpus.read_anchors(conn, project_id)}
+    changed = {anchor_id: part for anchor_id, part in split.parts.items() if standing.get(anchor_id) != part}
     if changed:
         with workspace.store.write() as conn:
             corpus.set_parts(conn, project_id, changed)
-    return components
+    return split
 
 
-def plan_split(workspace: Workspace, project_id: str) -> dict[Part, list[str]]:
-    """The anchors (ids) that training, development and test would get now, as `ensure_split` would assign them. Stores nothing."""
-    with workspace.store.read() as conn:
-        anchors = corpus.read_anchors(conn, project_id)
-        positives = read_positives(judgements.read_qrels(conn, project_id))
-    standing = {anchor.id: anchor.part for anchor in anchors if anchor.part is not None and anchor.id in positives}
-    parts = assign_parts(find_components(positives), standing)
-    return {part: sorted(anchor_id for anchor_id, value in parts.items() if value == part) for part in Part}
+def loosen_components(positives: Mapping[str, Sequence[str]], twins: Mapping[str, str]) -> tuple[list[list[str]], str]:
+    """Components that can be split, and a warning where that took loosening.
+
+    One component of more than `GIANT` of at least `FEW` anchors leaves nothing to hold out. Then near-duplicates are let go first (a model that
+    finds everything alike makes them), then shared answers.
+    """
+    components = find_components(positives, twins)
+    if not _has_giant(components):
+        return components, ""
+    components = find_components(positives)
+    if not _has_giant(components):
+        return components, "Near-duplicates join almost all anchors, so they were not kept together: an answer's twin may stand on both sides."
+    return [[anchor_id] for anchor_id in sorted(positives)], (
+        "Almost all anchors share answers, so each was placed by itself: the same answer may stand in training and test, and the result may flatter."
+    )
+
+
+def _has_giant(components: Sequence[Sequence[str]]) -> bool:
+    total = sum(len(component) for component in components)
+    return total >= FEW and max(len(component) for component in components) > GIANT * total
 
 
 def read_positives(qrels: Mapping[str, Mapping[str, int]]) -> dict[str, list[str]]:
@@ -101,13 +143,3 @@ def read_positives(qrels: Mapping[str, Mapping[str, int]]) -> dict[str, list[str
         if answers:
             positives[anchor_id] = answers
     return positives
-
-
-def group_names(components: Sequence[Sequence[str]]) -> dict[str, str]:
-    """For each anchor the first id of its component: the unit that intervals resample."""
-    return {anchor_id: component[0] for component in components for anchor_id in component}
-
-
-def split_anchors(anchors: Sequence[Anchor]) -> dict[Part, list[Anchor]]:
-    """Anchors by part."""
-    return {part: [anchor for anchor in anchors if anchor.part == part] for part in Part}

@@ -10,16 +10,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import sample_data
-from core.curation.split import ensure_split, group_names
+from core.curation.split import ensure_split
+from core.evaluation.guard import measure_guard
 from core.evaluation.measures import PRIMARY, Scores, average, score_ranking
 from core.evaluation.significance import Difference, compare_scores, mean_interval
 from core.evaluation.systems import BM25, OnProgress, find_system, rank_bm25, rank_model
 from core.evaluation.verdict import Verdict, give_verdict
-from core.ingest.beir import read_beir
-from core.model import Evaluation, ModelRecord, PairsmithError, Part
-from core.retrieval.encoder import Encoder, embed_anchors, embed_documents
-from core.retrieval.ranking import search_dense
+from core.model import Evaluation, PairsmithError, Part
 from core.store import artefacts, corpus, judgements
 from core.workspace import Workspace
 
@@ -50,7 +47,7 @@ def evaluate_system(
 
     Raises `PairsmithError` when that part has no anchor with an answer.
     """
-    groups = group_names(ensure_split(workspace, project_id))
+    groups = ensure_split(workspace, project_id).groups
     with workspace.store.read() as conn:
         anchors = corpus.read_anchors(conn, project_id, part=None if part == ALL else Part(part))
         qrels = judgements.read_qrels(conn, project_id)
@@ -104,22 +101,10 @@ def compare_models(
 ) -> Comparison:
     """Evaluate two systems on the same anchors and give the verdict, the guard set measured for both."""
     figures = [evaluate_system(workspace, project_id, system, part, run_id=run_id, on_progress=on_progress) for system in (base, tuned)]
-    groups = group_names(ensure_split(workspace, project_id))
+    groups = ensure_split(workspace, project_id).groups
     scores = [{anchor_id: values[PRIMARY] for anchor_id, values in figure.scores.items()} for figure in figures]
     difference = compare_scores(scores[0], scores[1], groups)
     records = [find_system(workspace, project_id, system) for system in (base, tuned)]
     guard = {name: measure_guard(workspace, record) for name, record in zip(("base", "tuned"), records, strict=True) if record is not None}
     loss = guard["base"] - guard["tuned"] if len(guard) == 2 else None
     return Comparison(figures[0], figures[1], difference, guard, give_verdict(difference, guard_loss=loss))
-
-
-def measure_guard(workspace: Workspace, record: ModelRecord, *, encoder: Encoder | None = None) -> float:
-    """NDCG@5 of a model on the bundled guard set of everyday questions, which is never trained on."""
-    bundle = read_beir(sample_data.GUARD)
-    vectors = embed_documents(workspace, record, bundle.documents, encoder=encoder)
-    rows, _ = search_dense(embed_anchors(workspace, record, [anchor.text for anchor in bundle.anchors], encoder=encoder), vectors, 10)
-    qrels: dict[str, dict[str, int]] = {}
-    for item in bundle.judgements:
-        qrels.setdefault(item.anchor_id, {})[item.document_id] = item.grade
-    ranking = {anchor.id: [bundle.documents[row].id for row in found] for anchor, found in zip(bundle.anchors, rows.tolist(), strict=True)}
-    return average(score_ranking(qrels, ranking, [PRIMARY]))[PRIMARY]

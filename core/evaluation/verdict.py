@@ -1,6 +1,6 @@
 """The verdict in words, and its rule.
 
-Better: gain of at least `MIN_GAIN` in NDCG@5, interval above 0, and at most `MAX_FORGETTING` lost on the guard set. Worse: interval below 0.
+Better: gain of at least `MIN_GAIN` in NDCG@5 on `FEW_ANCHORS` unrelated anchors or more, interval above 0, and at most `MAX_FORGETTING` lost on the guard set. Worse: interval below 0.
 Everything else cannot be told apart with the anchors there are.
 """
 
@@ -15,6 +15,7 @@ from core.evaluation.significance import Difference
 MIN_GAIN = 0.02
 MAX_FORGETTING = 0.01
 FEW_ANCHORS = 10
+"""Held-out anchors that share no answer with each other (groups), below which there is no verdict."""
 
 
 class Outcome(StrEnum):
@@ -53,7 +54,7 @@ def give_verdict(difference: Difference, *, guard_loss: float | None = None) -> 
     guard = "General knowledge was not measured." if guard_loss is None else f"On general questions it changed by {-guard_loss:+.3f}."
     if difference.high < 0:
         outcome, advice = Outcome.WORSE, "Keep the base model. Look at the worst anchors first: a label may be wrong there."
-    elif difference.low <= 0 or difference.gain < MIN_GAIN or difference.n < FEW_ANCHORS:
+    elif difference.low <= 0 or difference.gain < MIN_GAIN or difference.groups < FEW_ANCHORS:
         outcome, advice = Outcome.UNCLEAR, _what_would_tell(difference)
     elif guard_loss is not None and guard_loss > MAX_FORGETTING:
         outcome, advice = Outcome.FORGOT, "Tune again with a larger share of generic pairs, or a lower learning rate."
@@ -63,8 +64,9 @@ def give_verdict(difference: Difference, *, guard_loss: float | None = None) -> 
 
 
 def _what_would_tell(difference: Difference) -> str:
-    if difference.n < FEW_ANCHORS:
-        return f"{difference.n} held-out anchors are too few for a verdict: label at least {FEW_ANCHORS * 4} more anchors."
+    if difference.groups < FEW_ANCHORS:
+        unrelated = "" if difference.groups == difference.n else f" in {difference.groups} unrelated groups"
+        return f"{difference.n} held-out anchors{unrelated} are too few for a verdict: label at least {FEW_ANCHORS * 4} more anchors."
     if difference.gain <= 0:
         return "There is no gain to prove. Review more hard negatives, then tune again."
     if difference.gain < MIN_GAIN and difference.low > 0:

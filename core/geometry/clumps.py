@@ -23,6 +23,8 @@ MIN_DOCUMENTS = 300
 MAX_DOCUMENTS = 3_000
 HALF_SAMPLES = 30
 NEAR_DUPLICATE = 0.98
+COLLAPSED = 1e-6
+"""Mean distance of all pairs under which a space is one point: nothing else about it can be measured in float32."""
 PR_RED, PR_AMBER = 0.5, 0.7
 RC_RED, RC_AMBER, RC_HIGH = 0.75, 0.85, 1.5
 OFFSET_NOTE = 0.15
@@ -105,8 +107,8 @@ def find_hotspots(base: Floats, tuned: Floats) -> list[Hotspot]:
     max(15, 0.5 % of n) rows. Largest first, ties by first row.
     """
     before, after = local_radius(base), local_radius(tuned)
-    if np.isnan(before).any():
-        return []
+    if np.isnan(before).any() or total_spread(tuned) < COLLAPSED:
+        return []  # a space that is one point as a whole is the rule's matter
     delta = np.log(np.maximum(after, 1e-9) / np.maximum(before, 1e-9)) - math.log(total_spread(tuned) / total_spread(base))
     flagged = delta < HOTSPOT_LOG
     rows, _ = neighbour_distances(tuned)
@@ -149,7 +151,8 @@ def _compare(base: Floats, tuned: Floats, seed: int) -> dict[str, Any]:
 def _ratio(measure: Callable[[Floats], float], base: Floats, tuned: Floats, halves: Sequence[NDArray[np.int64]]) -> Ratio:
     """The ratio of a measure with its interval: the spread over paired half-samples without replacement (delete-half jackknife)."""
     value = measure(tuned) / measure(base)
-    logs = [math.log(measure(tuned[half]) / measure(base[half])) for half in halves if len(half) > 20]
+    ratios = [measure(tuned[half]) / measure(base[half]) for half in halves if len(half) > 20]
+    logs = [math.log(ratio) if ratio > 0 else math.nan for ratio in ratios]
     error = 1.96 * float(np.std(logs, ddof=1)) if len(logs) > 1 else float("nan")
     return Ratio(value, value * math.exp(-error), value * math.exp(error))
 
@@ -179,6 +182,8 @@ def _apply_rule(figures: Mapping[str, Any], hotspots: Sequence[Hotspot], *, same
 def _judge_space(space: Mapping[str, Any], what: str, *, same_dimension: bool) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     pr, rc = space["participation_ratio"], space["relative_contrast"]
+    if 1 - space["mean_cosine"]["tuned"] < COLLAPSED:
+        return [("red", f"All of {what} fell onto one point: the model gives every text the same vector.")]
     if same_dimension and pr["high"] < PR_AMBER:
         level = "red" if pr["high"] < PR_RED else "amber"
         found.append((level, f"The spread of {what} lies in {pr['value']:.0%} as many directions as before."))

@@ -44,10 +44,14 @@ def measure_noise(vectors: Floats, base_layout: Floats, *, seed: int = 1) -> flo
 
 
 def align_layout(layout: Floats, target: Floats) -> Floats:
-    """`layout` (n, 2) turned, mirrored, scaled and shifted onto `target` (n, 2), least squares (orthogonal Procrustes, Schönemann 1966)."""
+    """`layout` (n, 2) turned, mirrored and shifted onto `target` (n, 2), least squares (orthogonal Procrustes, Schönemann 1966), and of its size.
+
+    The size is matched by the root mean square radius. The least-squares scale would shrink a layout that has little in common with the target, and
+    a model that only rearranged its documents would look clumped.
+    """
     mean, goal = layout.mean(axis=0), target.mean(axis=0)
-    u, singular, vt = np.linalg.svd((layout - mean).T @ (target - goal))
-    scale = singular.sum() / max(float(((layout - mean) ** 2).sum()), 1e-12)
+    u, _, vt = np.linalg.svd((layout - mean).T @ (target - goal))
+    scale = np.sqrt(float(((target - goal) ** 2).sum()) / max(float(((layout - mean) ** 2).sum()), 1e-12))
     return np.asarray((layout - mean) @ (u @ vt) * scale + goal, dtype=np.float32)
 
 

@@ -12,6 +12,9 @@ from core.ingest.bundle import Bundle, Problem
 from core.ingest.lines import check_text, read_lines, read_objects
 from core.model import Anchor, Document, Judgement, Label, Source, hash_text
 
+MAX_GRADE = 1_000
+"""A higher score is no grade, but a retrieval score that came here by mistake."""
+
 
 def read_beir(folder: Path) -> Bundle:
     """Read a BEIR folder. Missing queries or qrels are allowed; every fault is a `Problem` with its line."""
@@ -21,8 +24,9 @@ def read_beir(folder: Path) -> Bundle:
     known_documents, known_anchors = {doc.id for doc in documents}, {anchor.id for anchor in anchors}
     files = sorted((folder / "qrels").glob("*.tsv")) or [path for path in [folder / "qrels.tsv"] if path.exists()]
     judgements: list[Judgement] = []
+    seen: dict[tuple[str, str], int] = {}
     for path in files:
-        for number, anchor_id, document_id, grade in read_qrels(path, problems):
+        for number, anchor_id, document_id, grade in read_qrels(path, problems, seen):
             if anchor_id not in known_anchors:
                 problems.append(Problem(path.name, number, f"query {anchor_id!r} is not in queries.jsonl."))
             elif document_id not in known_documents:
@@ -40,7 +44,7 @@ def read_documents(path: Path, problems: list[Problem]) -> list[Document]:
         text = check_text(row.get("text"), "text", path, number, problems)
         title = check_text(row.get("title") or "", "title", path, number, problems, empty=True)
         if document_id is not None and text is not None and title is not None:
-            documents[document_id] = Document(document_id, text, title, _read_fields(row.get("metadata")))
+            documents[document_id] = Document(document_id, text, title, _read_fields(row.get("metadata"), path, number, problems))
     return list(documents.values())
 
 
@@ -55,10 +59,13 @@ def read_queries(path: Path, problems: list[Problem]) -> list[Anchor]:
     return list(anchors.values())
 
 
-def read_qrels(path: Path, problems: list[Problem]) -> list[tuple[int, str, str, int]]:
-    """Rows (line, query id, document id, grade) of a qrels file: tab-separated BEIR with its header, or TREC's four columns."""
+def read_qrels(path: Path, problems: list[Problem], seen: dict[tuple[str, str], int] | None = None) -> list[tuple[int, str, str, int]]:
+    """Rows (line, query id, document id, grade) of a qrels file: tab-separated BEIR with its header, or TREC's four columns.
+
+    `seen`: grades of the files read before this one, which it must not contradict; those of this one are added.
+    """
     rows: list[tuple[int, str, str, int]] = []
-    seen: dict[tuple[str, str], int] = {}
+    seen = {} if seen is None else seen
     for number, text in read_lines(path, problems):
         cells = text.split("\t") if "\t" in text else text.split()
         if number == 1 and cells[-1].strip().lower() in ("score", "relevance", "grade"):
@@ -76,6 +83,9 @@ def read_qrels(path: Path, problems: list[Problem]) -> list[tuple[int, str, str,
             continue
         if grade < 0:
             problems.append(Problem(path.name, number, f"the score {grade} is negative; use 0 for a document that is no answer."))
+            continue
+        if grade > MAX_GRADE:
+            problems.append(Problem(path.name, number, f"the score {grade} is above {MAX_GRADE}; scores are grades such as 0 to 3."))
             continue
         if seen.setdefault((anchor_id, document_id), grade) != grade:
             problems.append(Problem(path.name, number, f"{anchor_id!r} and {document_id!r} were graded {seen[anchor_id, document_id]} above and {grade} here."))
@@ -106,7 +116,10 @@ def _read_id(row: dict[str, Any], path: Path, number: int, problems: list[Proble
     return found
 
 
-def _read_fields(metadata: Any) -> dict[str, str]:
+def _read_fields(metadata: Any, path: Path, number: int, problems: list[Problem]) -> dict[str, str]:
+    """Plain values by name; lists and objects inside are left out."""
     if not isinstance(metadata, dict):
         return {}
-    return {str(key): str(value) for key, value in metadata.items() if isinstance(value, str | int | float | bool) and "\0" not in str(value)}
+    plain = {key: str(value) for key, value in metadata.items() if isinstance(value, str | int | float | bool)}
+    checked = [check_text(text, "metadata", path, number, problems, empty=True) for item in plain.items() for text in item]
+    return {} if None in checked else plain

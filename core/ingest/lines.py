@@ -10,8 +10,8 @@ from typing import Any
 from core.ingest.bundle import MAX_LINE_BYTES, Problem
 
 
-def read_lines(path: Path, problems: list[Problem]) -> Iterator[tuple[int, str]]:
-    """Yield (line number from 1, text) of the lines that are not blank; what cannot be read goes to `problems`.
+def read_lines(path: Path, problems: list[Problem], *, blank: bool = False) -> Iterator[tuple[int, str]]:
+    """Yield (line number from 1, text) of the lines that are not blank (all with `blank`); what cannot be read goes to `problems`.
 
     A byte order mark is taken off. Stops at a line over `MAX_LINE_BYTES`, which is refused unread.
     """
@@ -34,7 +34,7 @@ def read_lines(path: Path, problems: list[Problem]) -> Iterator[tuple[int, str]]
                 continue
             if "\0" in text:
                 problems.append(Problem(path.name, number, "the line holds a NUL byte; remove it."))
-            elif text.strip():
+            elif blank or text.strip():
                 yield number, text
 
 

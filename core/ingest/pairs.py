@@ -1,6 +1,7 @@
 """The canonical JSON Lines: `{"anchor": …, "positive": …, "hard_negatives": […]}`, one pair or group a line.
 
-Texts are the identity: an anchor's or document's id is made from its text, so the same text met again is the same record.
+Texts are the identity: an anchor's or document's id is made from its text (a document's without the white space around it), so the same text met
+again is the same record.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ IMPORT_GRADE = 3
 """A positive of a pair file is taken as a full answer."""
 
 
-def read_pairs(path: Path, known_documents: Mapping[str, str] | None = None) -> Bundle:
+def read_pairs(path: Path, known_documents: Mapping[str, str] | None = None, known_anchors: Mapping[str, str] | None = None) -> Bundle:
     """Read a pair file. `positive` may be a string or a list; `hard_negatives` may be missing.
 
-    `known_documents`: ids by content hash of documents the project has, which are used in place of new ones. Every fault is a `Problem`
+    `known_documents` and `known_anchors`: ids by content hash of what the project has, which are used in place of new ones. Every fault is a `Problem`
     with its line, a text that is both answer and hard negative of one anchor included.
     """
     problems: list[Problem] = []
@@ -35,7 +36,7 @@ def read_pairs(path: Path, known_documents: Mapping[str, str] | None = None) -> 
         negatives = _read_texts(row.get("hard_negatives"), "hard_negatives", path, number, problems, needed=False)
         if text is None:
             continue
-        anchor = Anchor("a-" + hash_text(text)[:16], text)
+        anchor = Anchor((known_anchors or {}).get(hash_text(text), "a-" + hash_text(text)[:16]), text)
         anchors[anchor.id] = anchor
         for passage, grade in [(item, IMPORT_GRADE) for item in positives] + [(item, 0) for item in negatives]:
             digest = hash_text(passage)
@@ -46,6 +47,13 @@ def read_pairs(path: Path, known_documents: Mapping[str, str] | None = None) -> 
             if before.grade != grade:
                 problems.append(Problem(path.name, number, "the same text is given as positive and as hard negative of this anchor."))
     return Bundle(list(documents.values()), list(anchors.values()), list(judgements.values()), problems)
+
+
+def read_pasted_anchors(pasted: str) -> list[Anchor]:
+    """Anchors from pasted text, one a line, in order, each once; blank lines are passed over and what no database can hold is left out."""
+    clean = pasted.replace("\0", "").encode("utf-8", "ignore").decode("utf-8")
+    texts = dict.fromkeys(line.strip() for line in clean.splitlines() if line.strip())
+    return [Anchor("a-" + hash_text(text)[:16], text) for text in texts]
 
 
 def write_pairs(anchors: Iterable[Anchor], documents: Mapping[str, Document], state: Iterable[Judgement]) -> Iterator[dict[str, Any]]:
@@ -72,4 +80,4 @@ def _read_texts(value: Any, what: str, path: Path, number: int, problems: list[P
     if needed and not items:
         problems.append(Problem(path.name, number, f"{what} is an empty list."))
     checked = [check_text(item, what, path, number, problems) for item in items]
-    return [item for item in checked if item is not None]
+    return [item.strip() for item in checked if item is not None]

@@ -10,12 +10,12 @@ from core.ingest.beir import read_beir, read_documents, read_queries
 from core.ingest.bundle import Bundle, Problem, store_bundle
 from core.ingest.lines import read_lines, read_objects
 from core.ingest.pairs import read_pairs
-from core.model import Document, PairsmithError
+from core.model import Document, PairsmithError, hash_text
 from core.store import corpus, projects
 from core.workspace import Workspace
 
 
-def read_source(path: Path, known_documents: Mapping[str, str] | None = None) -> Bundle:
+def read_source(path: Path, known_documents: Mapping[str, str] | None = None, known_anchors: Mapping[str, str] | None = None) -> Bundle:
     """Read whatever lies at `path`: a BEIR folder, a pair file, a corpus or query file (JSON Lines), or a CSV of documents.
 
     Raises `PairsmithError` when nothing is there or the kind cannot be told; faults inside are the bundle's problems.
@@ -30,7 +30,7 @@ def read_source(path: Path, known_documents: Mapping[str, str] | None = None) ->
         return _read_table(path)
     if path.suffix.lower() not in (".jsonl", ".json", ".ndjson"):
         raise PairsmithError(f"{path.name} is of no kind that can be read: give a BEIR folder, a .jsonl file or a .csv file.")
-    return _read_jsonl(path, known_documents)
+    return _read_jsonl(path, known_documents, known_anchors)
 
 
 def import_path(workspace: Workspace, project_id: str, path: Path, *, new_with: str | None = None) -> dict[str, int]:
@@ -38,22 +38,29 @@ def import_path(workspace: Workspace, project_id: str, path: Path, *, new_with: 
 
     `new_with`: make the project first, with this base model, in the same transaction.
     """
-    with workspace.store.read() as conn:
-        ids, hashes = corpus.read_document_ids(conn, project_id)
-    bundle = read_source(path, dict(zip(hashes, ids, strict=True)))
+    bundle = read_source(path, *read_known(workspace, project_id))
     with workspace.store.write() as conn:
         if new_with is not None:
             projects.add_project(conn, project_id, base_model=new_with)
         return store_bundle(conn, project_id, bundle)
 
 
-def _read_jsonl(path: Path, known_documents: Mapping[str, str] | None) -> Bundle:
+def read_known(workspace: Workspace, project_id: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Ids by content hash of the documents and the anchors a project has; of equal texts the first to arrive."""
+    with workspace.store.read() as conn:
+        ids, hashes = corpus.read_document_ids(conn, project_id)
+        anchors = corpus.read_anchors(conn, project_id)
+    documents = dict(zip(reversed(hashes), reversed(ids), strict=True))
+    return documents, {hash_text(anchor.text): anchor.id for anchor in reversed(anchors)}
+
+
+def _read_jsonl(path: Path, known_documents: Mapping[str, str] | None, known_anchors: Mapping[str, str] | None) -> Bundle:
     problems: list[Problem] = []
     first = next(read_objects(path, problems), None)
     if first is None:
         return Bundle(problems=problems or [Problem(path.name, 0, "the file is empty.")])
     if "anchor" in first[1]:
-        return read_pairs(path, known_documents)
+        return read_pairs(path, known_documents, known_anchors)
     problems = []
     if path.stem.startswith("quer") or path.stem.startswith("anchor"):
         return Bundle(anchors=read_queries(path, problems), problems=problems)
@@ -65,8 +72,8 @@ def _read_jsonl(path: Path, known_documents: Mapping[str, str] | None) -> Bundle
 def _read_table(path: Path) -> Bundle:
     """Documents of a CSV or TSV file with a header: `id` (or `_id`), `text`, optionally `title`; other columns become fields."""
     problems: list[Problem] = []
-    numbered = list(read_lines(path, problems))
-    rows = csv.reader((text for _, text in numbered), delimiter="\t" if path.suffix.lower() == ".tsv" else ",", strict=True)
+    numbered = list(read_lines(path, problems, blank=True))
+    rows = csv.reader((text + "\n" for _, text in numbered), delimiter="\t" if path.suffix.lower() == ".tsv" else ",", strict=True)
     documents: dict[str, Document] = {}
     try:
         header = [name.strip() for name in next(rows, [])]
@@ -76,6 +83,8 @@ def _read_table(path: Path) -> Bundle:
                 problems=[*problems, Problem(path.name, 1, f"the header must have the columns id and text, found: {', '.join(header) or 'nothing'}.")]
             )
         for cells in rows:
+            if not cells:
+                continue
             number = numbered[min(rows.line_num, len(numbered)) - 1][0]
             if len(cells) != len(names):
                 problems.append(Problem(path.name, number, f"{len(cells)} cells where the header has {len(names)}; quote cells that hold the separator."))

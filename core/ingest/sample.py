@@ -22,9 +22,9 @@ def create_sample(workspace: Workspace, project_id: str = SAMPLE_ID) -> Project:
         found = projects.find_project(conn, project_id)
         if found is not None:
             return found
-        project = projects.add_project(conn, project_id, name=SAMPLE_NAME, base_model=workspace.settings.base_model)
+        projects.add_project(conn, project_id, name=SAMPLE_NAME, base_model=workspace.settings.base_model)
         store_bundle(conn, project_id, bundle)
-        return project
+        return projects.get_project(conn, project_id)
 
 
 def read_oracle(path: Path) -> dict[str, dict[str, int]]:

@@ -54,8 +54,8 @@ class Reporter:
 
     @property
     def should_stop(self) -> bool:
-        """Whether the job was asked to stop."""
-        return self._stop.is_set()
+        """Whether the job must not go on: it was asked to stop, or another process took it over."""
+        return self._stop.is_set() or self._superseded
 
     def stage(self, message: str, total: int = 0, step: int = 0) -> None:
         """Begin a stage: the time left is estimated anew from here."""

@@ -12,7 +12,7 @@ from typing import Any
 
 _WEIGHTS = (".safetensors", ".bin", ".onnx", ".pt")
 _UNUSED = {"README.md", ".gitattributes", "data_config.json", "train_script.py", "training_args.bin"}
-_CARRIES_NO_MEANING = {"__version__", "_name_or_path", "transformers_version", "torch_dtype", "architectures", "_attn_implementation_autoset"}
+_CARRIES_NO_MEANING = {"__version__", "_name_or_path", "transformers_version", "torch_dtype", "dtype", "architectures", "_attn_implementation_autoset"}
 
 
 def fingerprint_folder(folder: Path, *, query_prompt: str = "", document_prompt: str = "", max_length: int, precision: str = "float32") -> str:

@@ -14,6 +14,8 @@ from core.retrieval.vectors import Floats
 from core.store import workers
 from core.workspace import Workspace
 
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+"""The worker is on this machine: a proxy of the environment must neither stand between nor see queries and token."""
 TIMEOUT_S = 60.0
 """The first query after a start waits for the model to load."""
 
@@ -32,7 +34,7 @@ def encode_query(workspace: Workspace, project_id: str, record: ModelRecord, tex
     body = json.dumps({"project": project_id, "model": record.id, "texts": [text]}).encode()
     request = urllib.request.Request(f"{worker.encoder_url}/encode", body, {"Authorization": f"Bearer {worker.encoder_token}"})
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as response:
+        with _OPENER.open(request, timeout=TIMEOUT_S) as response:
             payload = json.load(response)
     except urllib.error.HTTPError as error:
         raise EncoderAway(f"The worker could not encode the query: {error.read(500).decode('utf-8', 'replace')}") from error

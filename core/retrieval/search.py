@@ -95,7 +95,7 @@ def open_corpus_vectors(workspace: Workspace, project_id: str, record: ModelReco
     if missing:
         raise VectorsMissing(f"{missing:,} of {len(keys):,} documents are not embedded with {record.name} yet, so only words were searched.")
     while len(_HELD) >= _HELD_MOST:
-        _HELD.pop(next(iter(_HELD)))
+        _HELD.pop(next(iter(_HELD)), None)
     _HELD[key] = (revision, CorpusVectors(ids, cache.get(keys)))
     return _HELD[key][1]
 

@@ -1,7 +1,8 @@
 """Vectors on disk, by model fingerprint and content: only what is new is ever encoded.
 
 A folder a model holds two files that only grow: `vectors.f32` (rows, float32, little-endian) and `keys.bin` (32 bytes a row, SHA-256 of prompt and
-text). Rows are written before their keys, so a crash leaves at most rows without a key, which the next writer cuts off. Reading maps the file.
+text). Rows are written before their keys, so a crash leaves at most rows without a key, which the next writer cuts off; a key without its row does not
+count. Reading maps the file.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ class VectorCache:
         rows = np.fromiter((self._rows[key] for key in keys), dtype=np.int64, count=len(keys))
         if len(rows) == 0:
             return np.zeros((0, self.dimension), np.float32)
-        mapped = np.memmap(self._vectors, dtype="<f4", mode="r").reshape(-1, self.dimension)
+        mapped = np.memmap(self._vectors, dtype="<f4", mode="r", shape=(len(self._rows), self.dimension))
         if len(rows) > 1 and np.all(np.diff(rows) == 1):
             return mapped[rows[0] : rows[-1] + 1]
         return np.asarray(mapped[rows])
@@ -102,7 +103,8 @@ class VectorCache:
         with self._keys.open("rb") as stream:
             stream.seek(known * _KEY_BYTES)
             raw = stream.read()
-        for i in range(len(raw) // _KEY_BYTES):
+        written = self._vectors.stat().st_size // (4 * self.dimension) if self._vectors.exists() else 0
+        for i in range(min(len(raw) // _KEY_BYTES, written - known)):
             self._rows[raw[i * _KEY_BYTES : (i + 1) * _KEY_BYTES]] = known + i
 
     def _append(self, keys: Sequence[bytes], vectors: Floats) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, select
 
 from core.model import Evaluation, ModelKind, ModelRecord, NotFound, Projection, Snapshot
 from core.store.corpus import insert_for
-from core.store.tables import evaluation_scores, evaluations, models, projections, snapshots
+from core.store.tables import anchors, evaluation_scores, evaluations, models, projections, snapshots
 
 _CHUNK = 500
 
@@ -74,7 +75,38 @@ def read_scores(conn: Connection, evaluation_id: str, measure: str) -> dict[str,
     """One measure by anchor id."""
     c = evaluation_scores.c
     query = select(c.anchor_id, c.value).where(c.evaluation_id == evaluation_id, c.measure == measure).order_by(c.anchor_id)
-    return dict(conn.execute(query).tuples().all())
+    return dict(conn.execute(query).all())
+
+
+@dataclass(frozen=True)
+class ScoreChange:
+    """One anchor's value of a measure under two systems."""
+
+    anchor_id: str
+    text: str
+    base: float
+    tuned: float
+
+    @property
+    def difference(self) -> float:
+        """Tuned minus base."""
+        return self.tuned - self.base
+
+
+def page_changes(
+    conn: Connection, project_id: str, base_id: str, tuned_id: str, measure: str, *, best_first: bool = False, offset: int = 0, limit: int = 50
+) -> list[ScoreChange]:
+    """A page of the anchors that both evaluations (by their ids) have a value for, the worst change first or the best; ties by anchor id."""
+    before, after = evaluation_scores.alias("before"), evaluation_scores.alias("after")
+    change = after.c.value - before.c.value
+    query = (
+        select(before.c.anchor_id, anchors.c.text, before.c.value.label("base"), after.c.value.label("tuned"))
+        .join(after, (after.c.anchor_id == before.c.anchor_id) & (after.c.measure == before.c.measure))
+        .join(anchors, (anchors.c.project_id == project_id) & (anchors.c.id == before.c.anchor_id))
+        .where(before.c.evaluation_id == base_id, after.c.evaluation_id == tuned_id, before.c.measure == measure)
+        .order_by(change.desc() if best_first else change, before.c.anchor_id)
+    )
+    return [ScoreChange(row.anchor_id, row.text, row.base, row.tuned) for row in conn.execute(query.offset(offset).limit(limit))]
 
 
 def count_openings(conn: Connection, project_id: str, model_id: str) -> int:

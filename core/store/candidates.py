@@ -35,9 +35,10 @@ def lease_candidates(conn: Connection, project_id: str, author: str, *, n: int, 
     wanted = (
         select(c.anchor_id, c.document_id).where(_open(project_id), free).order_by(c.priority.desc(), c.anchor_id, c.document_id).limit(n)
     ).with_for_update(skip_locked=True)
+    chosen = wanted.cte("wanted")  # as a plain subquery PostgreSQL may run it once a row, each time past the rows it has locked, and hand out all
     statement = (
         update(candidates)
-        .where(c.project_id == project_id, tuple_(c.anchor_id, c.document_id).in_(wanted))
+        .where(c.project_id == project_id, tuple_(c.anchor_id, c.document_id).in_(select(chosen.c.anchor_id, chosen.c.document_id)))
         .values(lease_author=author, lease_until=at + lease_s)
         .returning(*candidates.columns)
     )
@@ -52,6 +53,14 @@ def count_queue(conn: Connection, project_id: str, author: str, *, now: float | 
     held = and_(c.lease_until > at, c.lease_author != author)
     row = conn.execute(select(func.count().label("all"), func.count().filter(held).label("held")).select_from(candidates).where(_open(project_id))).one()
     return {"open": int(row.all) - int(row.held), "held": int(row.held)}
+
+
+def first_release(conn: Connection, project_id: str, author: str, *, now: float | None = None) -> float | None:
+    """When the first open candidate that somebody else holds is free again; None when nobody else holds one."""
+    at = time.time() if now is None else now
+    c = candidates.c
+    query = select(func.min(c.lease_until)).where(_open(project_id), c.lease_until > at, c.lease_author != author)
+    return conn.execute(query).scalar_one()
 
 
 def get_candidates(conn: Connection, project_id: str, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Candidate]:

@@ -27,8 +27,8 @@ def _next_position(conn: Connection, table: Table, project_id: str) -> int:
 
 def put_documents(conn: Connection, project_id: str, items: Iterable[Document]) -> int:
     """Add documents, or replace the content of those whose id is there. Returns how many were new or changed."""
-    stored = dict(conn.execute(select(documents.c.id, documents.c.content_hash).where(documents.c.project_id == project_id)).tuples().all())
-    fields = dict(conn.execute(select(documents.c.id, documents.c.fields).where(documents.c.project_id == project_id)).tuples().all())
+    stored = dict(conn.execute(select(documents.c.id, documents.c.content_hash).where(documents.c.project_id == project_id)).all())
+    fields = dict(conn.execute(select(documents.c.id, documents.c.fields).where(documents.c.project_id == project_id)).all())
     position = _next_position(conn, documents, project_id)
     rows: list[dict[str, Any]] = []
     for item in items:
@@ -54,7 +54,7 @@ def put_documents(conn: Connection, project_id: str, items: Iterable[Document]) 
 
 def put_anchors(conn: Connection, project_id: str, items: Iterable[Anchor]) -> int:
     """Add anchors, or replace the text of those whose id is there. Returns how many were new or changed."""
-    stored = dict(conn.execute(select(anchors.c.id, anchors.c.text).where(anchors.c.project_id == project_id)).tuples().all())
+    stored = dict(conn.execute(select(anchors.c.id, anchors.c.text).where(anchors.c.project_id == project_id)).all())
     position = _next_position(conn, anchors, project_id)
     changed = [item for item in items if stored.get(item.id) != item.text]
     rows = [{"project_id": project_id, "id": item.id, "position": position + i, "text": item.text} for i, item in enumerate(changed)]
@@ -74,7 +74,7 @@ def read_documents(conn: Connection, project_id: str, *, offset: int = 0, limit:
 def read_document_ids(conn: Connection, project_id: str) -> tuple[list[str], list[str]]:
     """Ids and content hashes of all documents, in order of arrival: enough to find their vectors."""
     query = select(documents.c.id, documents.c.content_hash).where(documents.c.project_id == project_id).order_by(documents.c.position)
-    rows = conn.execute(query).tuples().all()
+    rows = conn.execute(query).all()
     return [row[0] for row in rows], [row[1] for row in rows]
 
 
@@ -83,6 +83,16 @@ def get_documents(conn: Connection, project_id: str, ids: Sequence[str]) -> dict
     found: dict[str, Document] = {}
     for start in range(0, len(ids), _CHUNK):
         query = select(documents).where(documents.c.project_id == project_id, documents.c.id.in_(ids[start : start + _CHUNK]))
+        found.update((row.id, _to_document(row)) for row in conn.execute(query))
+    return found
+
+
+def read_outlines(conn: Connection, project_id: str, ids: Sequence[str], *, width: int = 120) -> dict[str, Document]:
+    """The documents of these ids with only the first `width` characters of their text, by id: what a map shows. An unknown id is left out."""
+    columns: tuple[Any, ...] = (documents.c.id, documents.c.title, func.substr(documents.c.text, 1, width).label("text"), documents.c.fields)
+    found: dict[str, Document] = {}
+    for start in range(0, len(ids), _CHUNK):
+        query = select(*columns).where(documents.c.project_id == project_id, documents.c.id.in_(ids[start : start + _CHUNK]))
         found.update((row.id, _to_document(row)) for row in conn.execute(query))
     return found
 
@@ -103,6 +113,21 @@ def get_anchor(conn: Connection, project_id: str, anchor_id: str) -> Anchor:
     return _to_anchor(row)
 
 
+def find_anchor(conn: Connection, project_id: str, text: str) -> Anchor | None:
+    """The first anchor of exactly this text, or None."""
+    query = select(anchors).where(anchors.c.project_id == project_id, anchors.c.text == text).order_by(anchors.c.position).limit(1)
+    row = conn.execute(query).one_or_none()
+    return _to_anchor(row) if row else None
+
+
+def search_anchors(conn: Connection, project_id: str, containing: str = "", *, limit: int = 200) -> list[Anchor]:
+    """Anchors that have an answer and whose text contains `containing` (case ignored for ASCII), in order of arrival, at most `limit`."""
+    query = select(anchors).where(anchors.c.project_id == project_id, _answered())
+    if containing:
+        query = query.where(anchors.c.text.icontains(containing, autoescape=True))
+    return [_to_anchor(row) for row in conn.execute(query.order_by(anchors.c.position).limit(limit))]
+
+
 def count_anchors(conn: Connection, project_id: str, *, unlabelled: bool = False) -> int:
     """How many anchors there are, or how many still have no answer."""
     return int(conn.execute(_anchor_query(project_id, func.count(), unlabelled)).scalar_one())
@@ -120,6 +145,16 @@ def page_anchors(conn: Connection, project_id: str, *, unlabelled: bool = False,
     return [(_to_anchor(row), int(row.answers)) for row in conn.execute(query)]
 
 
+def next_anchor(conn: Connection, project_id: str, after_id: str | None = None, *, unlabelled: bool = False) -> Anchor | None:
+    """The anchor after `after_id` in order of arrival, the first where it is None or was the last; None when there is no other."""
+    position = select(anchors.c.position).where(anchors.c.project_id == project_id, anchors.c.id == after_id).scalar_subquery()
+    query = _anchor_query(project_id, (anchors,), unlabelled).order_by(anchors.c.position).limit(1)
+    after = query.where(anchors.c.position > position) if after_id is not None else query
+    others = query.where(anchors.c.id != after_id) if after_id is not None else query
+    row = conn.execute(after).one_or_none() or conn.execute(others).one_or_none()
+    return _to_anchor(row) if row else None
+
+
 def set_parts(conn: Connection, project_id: str, parts: Mapping[str, Part]) -> None:
     """Store the part of the split for each of these anchors."""
     for part in Part:
@@ -129,13 +164,14 @@ def set_parts(conn: Connection, project_id: str, parts: Mapping[str, Part]) -> N
 
 
 def _anchor_query(project_id: str, columns: Any, unlabelled: bool) -> Any:
-    state = judgement_state.c
     query = select(*columns) if isinstance(columns, tuple) else select(columns).select_from(anchors)
     query = query.where(anchors.c.project_id == project_id)
-    if unlabelled:
-        answered = select(1).where(state.project_id == anchors.c.project_id, state.anchor_id == anchors.c.id, state.label == "positive", state.grade > 0)
-        query = query.where(~answered.exists())
-    return query
+    return query.where(~_answered()) if unlabelled else query
+
+
+def _answered() -> Any:
+    state = judgement_state.c
+    return select(1).where(state.project_id == anchors.c.project_id, state.anchor_id == anchors.c.id, state.label == "positive", state.grade > 0).exists()
 
 
 def _to_document(row: Row[tuple[object, ...]]) -> Document:

@@ -34,11 +34,13 @@ class Store:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._write_lock = threading.RLock()
+        # SQLite reads one state a transaction; PostgreSQL does from this level on
+        self._read_options = {"isolation_level": "REPEATABLE READ"} if engine.dialect.name == "postgresql" else {}
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection that sees one consistent state; nothing it does is kept."""
-        with self.engine.connect() as conn:
+        with self.engine.connect().execution_options(**self._read_options) as conn:
             yield conn
             conn.rollback()
 
@@ -60,7 +62,11 @@ def open_store(url: str) -> Store:
     """
     try:
         engine = _make_engine(url)
-        _migrate(engine)
+        try:
+            _migrate(engine)
+        except BaseException:
+            engine.dispose()
+            raise
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
         raise PairsmithError(
             f"The database URL cannot be used: {error}. Use sqlite:///path or postgresql+psycopg://user@host/name (extra: postgres)."
@@ -99,7 +105,7 @@ def _on_sqlite_begin(conn: Connection) -> None:
 def _migrate(engine: Engine) -> None:
     """Bring the schema to the newest revision; a database already there costs one read."""
     config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS))
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     scripts = ScriptDirectory.from_config(config)
     head = scripts.get_current_head()
     with engine.connect() as conn:

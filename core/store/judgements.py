@@ -38,16 +38,17 @@ def append_judgements(conn: Connection, project_id: str, events: Iterable[Judgem
 def undo_judgement(conn: Connection, project_id: str, client_id: str, *, author: str, undo_id: str | None = None, now: float | None = None) -> Judgement | None:
     """Take back the event `client_id`: append what stood before it. Returns the new event, or None when it was already taken back.
 
-    Raises `PairsmithError` when there is no such event, or when the pair was judged again since (the later word stands).
+    Raises `PairsmithError` when there is no such event, when it is an undo itself, or when the pair was judged again since (the later word stands).
     """
     event = find_event(conn, project_id, client_id)
     if event is None:
         raise PairsmithError(f"There is no judgement {client_id!r} to take back. It may not have been saved yet: wait until the panel says saved.")
+    if event.undoes is not None:
+        raise PairsmithError(f"{client_id!r} took a judgement back; that cannot be taken back in turn. Judge the pair again.")
     log = read_pair(conn, project_id, event.anchor_id, event.document_id)
     if any(other.undoes == client_id for other in log):
         return None
-    taken_back = {other.undoes for other in log if other.undoes}
-    standing = [other for other in log if other.undoes is None and other.client_id not in taken_back]
+    standing = _standing(log)
     if standing[-1].client_id != client_id:
         raise PairsmithError("This pair was judged again since, and the later judgement stands. Take that one back first.")
     before = standing[-2] if len(standing) > 1 else None
@@ -74,11 +75,26 @@ def find_event(conn: Connection, project_id: str, client_id: str) -> Judgement |
     return _to_judgement(row) if row else None
 
 
+def known_events(conn: Connection, project_id: str, client_ids: Sequence[str]) -> set[str]:
+    """Those of the client ids that the log holds already."""
+    known: set[str] = set()
+    for start in range(0, len(client_ids), _CHUNK):
+        query = select(judgements.c.client_id).where(judgements.c.project_id == project_id, judgements.c.client_id.in_(client_ids[start : start + _CHUNK]))
+        known.update(conn.execute(query).scalars())
+    return known
+
+
 def read_pair(conn: Connection, project_id: str, anchor_id: str, document_id: str) -> list[Judgement]:
     """Everything ever said of one pair, in order."""
     table = judgements.c
     query = select(judgements).where(table.project_id == project_id, table.anchor_id == anchor_id, table.document_id == document_id)
     return [_to_judgement(row) for row in conn.execute(query.order_by(table.seq))]
+
+
+def find_standing(conn: Connection, project_id: str, anchor_id: str, document_id: str) -> Judgement | None:
+    """The event that the pair's present word comes from: the last that was not taken back, and so the one an undo may take back."""
+    standing = _standing(read_pair(conn, project_id, anchor_id, document_id))
+    return standing[-1] if standing else None
 
 
 def read_log(conn: Connection, project_id: str, *, after_seq: int = 0, limit: int | None = None, newest_first: bool = False) -> list[Judgement]:
@@ -119,6 +135,11 @@ def count_events(conn: Connection, project_id: str, *, after_seq: int = 0) -> in
     """How many events the log holds, those up to `after_seq` left out."""
     query = select(func.count()).select_from(judgements).where(judgements.c.project_id == project_id, judgements.c.seq > after_seq)
     return int(conn.execute(query).scalar_one())
+
+
+def _standing(log: Sequence[Judgement]) -> list[Judgement]:
+    taken_back = {other.undoes for other in log if other.undoes}
+    return [other for other in log if other.undoes is None and other.client_id not in taken_back]
 
 
 def _refuse_unknown(conn: Connection, project_id: str, rows: Sequence[dict[str, Any]]) -> None:

@@ -69,7 +69,8 @@ class ApartSampler(DefaultBatchSampler):  # type: ignore[misc]
         yield from plan_batches(self.rows, order, self.batch_size)[: len(self)]
 
     def __len__(self) -> int:
-        return math.ceil(len(self.rows) / self.batch_size)
+        size: int = self.batch_size
+        return math.ceil(len(self.rows) / size)
 
 
 def make_sampler(datasets: Sequence[Sequence[Row]]) -> Callable[..., ApartSampler]:

@@ -35,6 +35,8 @@ class TuneConfig:
     """Lowest grade that counts as an answer to train on."""
     evaluations: int = 6
     """How often development NDCG@5 is measured; the best checkpoint wins."""
+    merge: bool = True
+    """Blend the tuned weights with the base's, by the weight that does best on development anchors without forgetting."""
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -44,6 +46,8 @@ class TuneConfig:
                 raise PairsmithError(f"{name} is {getattr(self, name)}: it must lie between {low} and {high}.")
         if not 0 < self.learning_rate <= 0.01:
             raise PairsmithError(f"learning_rate is {self.learning_rate}: it must be above 0 and at most 0.01; 2e-5 is usual.")
+        if not self.scale > 0:
+            raise PairsmithError(f"scale is {self.scale}: it must be above 0; 20 is usual for MiniLM.")
         if not 0 <= self.generic_share < 0.9 or not 0 <= self.warmup < 1:
             raise PairsmithError("generic_share must lie in [0, 0.9) and warmup in [0, 1).")
 

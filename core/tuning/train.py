@@ -54,6 +54,15 @@ class Trained:
     texts_per_s: float
 
 
+def measure_dev(encoder: Encoder, dev: DevSet) -> float:
+    """NDCG@5 of a loaded model over the development anchors; nothing goes through the cache, since its weights have no name yet."""
+    vectors = encoder.encode([doc.content for doc in dev.documents], encoder.record.document_prompt)
+    rows, _ = search_dense(encoder.encode_queries(dev.anchors), vectors, 10)
+    ids = [doc.id for doc in dev.documents]
+    ranking = {anchor_id: [ids[row] for row in found] for anchor_id, found in zip(dev.anchor_ids, rows.tolist(), strict=True)}
+    return average(score_ranking(dev.qrels, ranking, [PRIMARY])).get(PRIMARY, 0.0)
+
+
 class TrainingStopped(Exception):
     """The caller asked for the training to stop; checkpoints stay in the work folder."""
 
@@ -163,6 +172,7 @@ class _Watch(TrainerCallback):  # type: ignore[misc]
         if not math.isfinite(loss):
             self.diverged = True
             control.should_training_stop = True
+            return
         self.series["loss"].append([state.global_step, round(float(loss), 5)])
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -184,15 +194,10 @@ class _DevEvaluator(BaseEvaluator):  # type: ignore[misc]
         return {DEV_METRIC: self.measure(model, step=steps)}
 
     def measure(self, model: SentenceTransformer, *, step: int) -> float:
-        """Encode everything anew and score it."""
+        """Encode everything anew, score it, and add it to the series."""
         began = time.monotonic()
         was_training = model.training
-        encoder = Encoder(self._record, model.eval())
-        vectors = encoder.encode([doc.content for doc in self._dev.documents], self._record.document_prompt)
-        rows, _ = search_dense(encoder.encode_queries(self._dev.anchors), vectors, 10)
-        ids = [doc.id for doc in self._dev.documents]
-        ranking = {anchor_id: [ids[row] for row in found] for anchor_id, found in zip(self._dev.anchor_ids, rows.tolist(), strict=True)}
-        value = average(score_ranking(self._dev.qrels, ranking, [PRIMARY])).get(PRIMARY, 0.0)
+        value = measure_dev(Encoder(self._record, model.eval()), self._dev)
         model.train(was_training)
         self._watch.evaluating_s += time.monotonic() - began
         self._watch.series[DEV_METRIC].append([step, round(value, 5)])

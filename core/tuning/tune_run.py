@@ -10,12 +10,12 @@ import json
 import shutil
 import time
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 import sample_data
-from core.curation.near_duplicates import group_near_duplicates
+from core.curation.near_duplicates import ensure_twins
 from core.curation.snapshot import SnapshotData, read_snapshot, take_snapshot
 from core.curation.split import ensure_split
 from core.evaluation.evaluate import compare_models
@@ -27,8 +27,9 @@ from core.retrieval.models import ensure_base_model
 from core.store import artefacts, corpus, projects
 from core.tuning.config import TuneConfig
 from core.tuning.dataset import build_rows, mix_generic, read_generic
+from core.tuning.merge import merge_with_base
 from core.tuning.train import DevSet, Trained, TrainingStopped, clear_checkpoints, train_model
-from core.workspace import Workspace
+from core.workspace import Workspace, replace_file
 
 DEV_POOL = 5_000
 """Documents that development NDCG is measured over while training; all of them where there are no more."""
@@ -61,7 +62,8 @@ def run_tuning(workspace: Workspace, project_id: str, run_id: str, settings: Map
         documents = corpus.read_documents(conn, project_id)
     base = ensure_base_model(workspace, project_id, project.base_model)
     vectors = embed_documents(workspace, base, documents, on_progress=lambda step, total: speaker.report(step, total, "Encoding documents"))
-    snapshot = _fix_snapshot(workspace, project_id, folder, group_near_duplicates([doc.id for doc in documents], vectors))
+    ensure_twins(workspace, project_id, [doc.id for doc in documents], vectors)
+    snapshot = _fix_snapshot(workspace, project_id, folder)
     rows = build_rows(snapshot, config)
     generic = mix_generic(rows, read_generic(sample_data.GENERIC_PAIRS), config.generic_share, config.seed)
     dev = _dev_set(snapshot, documents)
@@ -78,6 +80,11 @@ def run_tuning(workspace: Workspace, project_id: str, run_id: str, settings: Map
     except TrainingStopped:
         speaker.check()
         raise
+    merge: dict[str, Any] | None = None
+    if config.merge:
+        speaker.stage("Blending with the base model")
+        chosen, points, base_guard = merge_with_base(base, trained.model, dev, speaker.report)
+        merge = {"weight": chosen.weight, "dev": chosen.dev, "guard": chosen.guard, "base_guard": base_guard, "points": [asdict(point) for point in points]}
     speaker.stage("Saving the model")
     record = _save_model(workspace, project_id, run_id, snapshot, base, trained, config)
     speaker.stage("Measuring on held-out anchors")
@@ -88,7 +95,8 @@ def run_tuning(workspace: Workspace, project_id: str, run_id: str, settings: Map
         "model_name": record.name,
         "base_id": base.id,
         "snapshot_id": snapshot.id,
-        "dev": {"base": trained.base_dev, "tuned": trained.best_dev},
+        "dev": {"base": trained.base_dev, "tuned": merge["dev"] if merge else trained.best_dev},
+        "merge": merge,
         "train": {
             "rows": len(rows),
             "generic": len(generic),
@@ -100,13 +108,14 @@ def run_tuning(workspace: Workspace, project_id: str, run_id: str, settings: Map
     }
 
 
-def _fix_snapshot(workspace: Workspace, project_id: str, folder: Path, twins: Mapping[str, str]) -> SnapshotData:
+def _fix_snapshot(workspace: Workspace, project_id: str, folder: Path) -> SnapshotData:
     """The run's snapshot: taken at its first attempt, the same ever after."""
     marker = folder / "snapshot.json"
     if not marker.exists():
-        ensure_split(workspace, project_id, twins)
+        ensure_split(workspace, project_id)
         snapshot = take_snapshot(workspace, project_id)
-        marker.write_text(json.dumps({"snapshot_id": snapshot.id}), encoding="utf-8")
+        with replace_file(marker) as path:
+            path.write_text(json.dumps({"snapshot_id": snapshot.id}), encoding="utf-8")
     data = read_snapshot(workspace, json.loads(marker.read_text(encoding="utf-8"))["snapshot_id"])
     for part, what in ((Part.TRAIN, "train on"), (Part.DEV, "choose the checkpoint by"), (Part.TEST, "give a verdict on")):
         if not data.part(part):

@@ -30,7 +30,12 @@ def latest_run(page: Page, kind: RunKind) -> Run | None:
 
 def start_run(page: Page, kind: RunKind, config: dict[str, object] | None = None) -> str:
     """Queue a run for the open project."""
-    return LocalEngine(page.workspace).enqueue(page.project_id, kind, config or {})
+    return start_run_in(page, page.project_id, kind, config)
+
+
+def start_run_in(page: Page, project_id: str, kind: RunKind, config: dict[str, object] | None = None) -> str:
+    """Queue a run for a project that need not be open yet."""
+    return LocalEngine(page.workspace).enqueue(project_id, kind, config or {})
 
 
 def watch_run(page: Page, run: Run, draw: Callable[[Run], None] | None = None) -> None:

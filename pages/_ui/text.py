@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 
 import streamlit as st
 
@@ -17,12 +18,22 @@ def show_text(text: str) -> None:
 def show_document(document: Document, *, note: str = "") -> None:
     """A document in a bordered box: where it stands, then its text."""
     with st.container(border=True):
-        place = " · ".join([document.id, *([document.title] if document.title else []), *document.fields.values()])
-        st.text(place + (f" · {note}" if note else ""), help=None)
+        show_place(document, note=note)
         st.text(document.text)
+
+
+def show_place(document: Document, *, note: str = "") -> None:
+    """One line of where a document stands: id, title, fields, and a note."""
+    place = " · ".join([document.id, *([document.title] if document.title else []), *document.fields.values()])
+    st.text(place + (f" · {note}" if note else ""))
 
 
 def escape_hover(text: str, width: int = 160) -> str:
     """A short piece of text that is safe in a Plotly hover: cut, then escaped."""
     cut = text if len(text) <= width else text[: width - 1] + "…"
     return html.escape(cut)
+
+
+def escape_label(text: str) -> str:
+    """A short name, such as a project's, that is safe where Streamlit reads Markdown: each mark of punctuation is escaped."""
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", " ".join(text.split()))

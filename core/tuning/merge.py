@@ -1,0 +1,67 @@
+"""Interpolation of the tuned weights with the base's: most of the gain, little of the forgetting.
+
+w(a) = (1 - a) · base + a · tuned, tensor by tensor (LM-Cocktail, Xiao et al. 2023, arXiv 2311.13534). a is chosen on development anchors and the guard set;
+the test part is never looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from sentence_transformers import SentenceTransformer
+
+from core.evaluation.guard import measure_encoder
+from core.evaluation.verdict import MAX_FORGETTING
+from core.model import ModelRecord
+from core.retrieval.encoder import Encoder, load_transformer
+from core.tuning.train import DevSet, measure_dev
+
+WEIGHTS = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+
+
+@dataclass(frozen=True)
+class MergePoint:
+    """One weight of the sweep: NDCG@5 on development anchors and on the guard set."""
+
+    weight: float
+    dev: float
+    guard: float
+
+
+def choose_weight(points: Sequence[MergePoint], base_guard: float, *, allowed_loss: float = MAX_FORGETTING) -> MergePoint:
+    """The point of highest development NDCG@5 among those that lose at most `allowed_loss` on the guard set, ties to the smaller weight.
+
+    Where none keeps to it, the one that loses least. Raises `ValueError` without points.
+    """
+    if not points:
+        raise ValueError("there are no points to choose from")
+    kept = [point for point in points if base_guard - point.guard <= allowed_loss]
+    if kept:
+        return max(kept, key=lambda point: (point.dev, -point.weight))
+    return max(points, key=lambda point: (point.guard, -point.weight))
+
+
+def merge_with_base(
+    record: ModelRecord, model: SentenceTransformer, dev: DevSet, on_point: Callable[[int, int], None], weights: Sequence[float] = WEIGHTS
+) -> tuple[MergePoint, list[MergePoint], float]:
+    """Sweep the weights and leave `model` at the chosen one. Returns it, all points, and the base's NDCG@5 on the guard set."""
+    base = load_transformer(record)
+    base_guard = measure_encoder(Encoder(record, base))
+    start = {name: tensor.detach().clone() for name, tensor in base.state_dict().items()}
+    tuned = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+    points: list[MergePoint] = []
+    for place, weight in enumerate(weights):
+        _blend(model, start, tuned, weight)
+        encoder = Encoder(record, model.eval())
+        points.append(MergePoint(weight, measure_dev(encoder, dev), measure_encoder(encoder)))
+        on_point(place + 1, len(weights))
+    chosen = choose_weight(points, base_guard)
+    _blend(model, start, tuned, chosen.weight)
+    return chosen, points, base_guard
+
+
+def _blend(model: SentenceTransformer, start: dict[str, torch.Tensor], tuned: dict[str, torch.Tensor], weight: float) -> None:
+    blended = {name: torch.lerp(start[name], tensor, weight) if tensor.is_floating_point() else tensor for name, tensor in tuned.items()}
+    model.load_state_dict(blended)

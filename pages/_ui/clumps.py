@@ -1,0 +1,80 @@
+"""The clump flag and its figures on the screen: the word, the reasons, and every figure with a sentence on what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+FLAGS = {
+    "green": (st.success, ":material/check_circle:", "No clumping"),
+    "note": (st.info, ":material/info:", "No clumping, but scores shifted"),
+    "amber": (st.warning, ":material/warning:", "Look closer: part of the space drew together"),
+    "red": (st.error, ":material/error:", "Clumped: the model tells documents apart less well"),
+    "none": (st.info, ":material/help:", "No verdict on clumping"),
+}
+TRUTH = "The verdict is computed in the original space; the map only shows where."
+_PR = "How many directions of the space carry the spread of the texts. A share well under 100 % of the base's means the space collapsed."
+_RC = "How much nearer a text's neighbours are than any other text. Well under 100 % of the base's means neighbours no longer stand out."
+_MC = "Mean cosine of all pairs. A shift alone moves scores, not the order: it matters where fixed cut-offs are used."
+
+
+def show_flag(figures: Mapping[str, Any]) -> None:
+    """The flag with its word, colour and icon, the reasons under it, and where the verdict comes from."""
+    draw, icon, word = FLAGS[figures.get("verdict", "none")]
+    reasons = list(figures.get("reasons", []))
+    listed = "\n".join(f"- {reason}" for reason in reasons) + f"\n\n{TRUTH}" if len(reasons) > 1 else " ".join([*reasons, TRUTH])
+    draw(f"### {word}\n{listed}", icon=icon)
+
+
+def show_comparison(figures: Mapping[str, Any]) -> None:
+    """Both spaces as a table of shares of the base, then how far the map moved against the method's own noise."""
+    spaces = [(word, figures["global"][key]) for key, word in (("documents", "Documents"), ("reference", "General language")) if key in figures["global"]]
+    table = pd.DataFrame(
+        {
+            "Texts": [word for word, _ in spaces],
+            "Participation ratio": [_share(space["participation_ratio"]) for _, space in spaces],
+            "Relative contrast": [_share(space["relative_contrast"]) for _, space in spaces],
+            "Mean cosine, base": [space["mean_cosine"]["base"] for _, space in spaces],
+            "Mean cosine, tuned": [space["mean_cosine"]["tuned"] for _, space in spaces],
+        }
+    )
+    config = {
+        "Texts": st.column_config.TextColumn(help="The project's documents, and a bundled set of everyday texts that no tuning saw."),
+        "Participation ratio": st.column_config.TextColumn(help=f"{_PR} With its 95 % interval."),
+        "Relative contrast": st.column_config.TextColumn(help=f"{_RC} With its 95 % interval."),
+        "Mean cosine, base": st.column_config.NumberColumn(format="%.3f", help=_MC),
+        "Mean cosine, tuned": st.column_config.NumberColumn(format="%.3f", help=_MC),
+    }
+    st.caption("Participation ratio and relative contrast are given as a share of the base's, with their 95 % intervals.")
+    st.dataframe(table, hide_index=True, column_config=config, alt="Clumping figures of documents and general language, tuned against base")
+    overlap, moved, noise = figures["global"].get("neighbour_overlap"), figures.get("displacement"), figures.get("noise_floor")
+    columns = st.columns(3)
+    columns[0].metric("Neighbour overlap", _percent(overlap), help="Share of a document's ten nearest neighbours that both models agree on, on average.")
+    columns[1].metric("Movement on the map", _percent(moved), help="Median distance between a document's two places, as a share of the map's radius.")
+    columns[2].metric("Movement by chance", _percent(noise), help="The same when the base is drawn twice: movement below this is the method's own noise.")
+
+
+def show_single(space: Mapping[str, Any]) -> None:
+    """One model's figures, where there is nothing to compare with."""
+    columns = st.columns(3)
+    columns[0].metric("Participation ratio", _number(space.get("participation_ratio"), ".1f"), help=_PR)
+    columns[1].metric("Relative contrast", _number(space.get("relative_contrast"), ".2f"), help=_RC)
+    columns[2].metric("Mean cosine", _number(space.get("mean_cosine"), ".3f"), help=_MC)
+
+
+def _share(ratio: Mapping[str, float | None]) -> str:
+    if ratio.get("value") is None:
+        return "not measured"
+    interval = f" ({ratio['low']:.0%} to {ratio['high']:.0%})" if ratio.get("low") is not None and ratio.get("high") is not None else ""
+    return f"{ratio['value']:.0%}{interval}"
+
+
+def _percent(value: float | None) -> str:
+    return _number(value, ".0%")
+
+
+def _number(value: float | None, form: str) -> str:
+    return "not measured" if value is None else f"{value:{form}}"

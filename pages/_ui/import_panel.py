@@ -1,0 +1,133 @@
+"""Bringing a file in: choose it, see what would change and every fault with its line, then import all of it or nothing."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from core.ingest.bundle import Bundle, store_bundle
+from core.ingest.preview import Change, preview_bundle
+from core.ingest.read import read_known
+from core.ingest.upload import KINDS, read_upload
+from core.model import PairsmithError, RunKind
+from core.workspace import Workspace
+from pages._ui.page import Page
+from pages._ui.runs import start_run
+
+FIRST = 5
+FAULTS = 200
+WHAT_COMES_IN = """\
+| File | What it holds |
+|---|---|
+| `.jsonl` of pairs | A line each: `{"anchor": "question", "positive": "text of the answer", "hard_negatives": ["looks like it"]}` |
+| `.jsonl` of documents | A line each: `{"_id": "d1", "title": "", "text": "…", "metadata": {"agreement": "…"}}` |
+| `queries.jsonl` | Questions, a line each: `{"_id": "q1", "text": "…"}`; the file's name begins with `queries` or `anchors` |
+| `.csv`, `.tsv` | Documents with a header: `id`, `text`, perhaps `title`; other columns become fields |
+| `.zip` | A BEIR folder: `corpus.jsonl`, `queries.jsonl`, `qrels/*.tsv`, where a score of 0 is a hard negative |
+"""
+
+
+def draw_import(page: Page) -> None:
+    """The whole panel: uploader, preview, and the button that stores."""
+    if said := st.session_state.pop("import_said", None):
+        st.success(said, icon=":material/check_circle:")
+        st.page_link("label.py", label="Next: label answers", icon=":material/arrow_forward:")
+    if refused := st.session_state.pop("import_refused", None):
+        st.error("Nothing was imported.", icon=":material/error:")
+        st.text(refused)
+    turn = st.session_state.get("import_turn", 0)
+    upload = st.file_uploader(
+        "File to import", type=list(KINDS), key=f"import-{page.project_id}-{turn}", help="Nothing is stored until you have seen what comes in."
+    )
+    with st.expander("What files can look like", icon=":material/info:"):
+        st.markdown(WHAT_COMES_IN)
+    if upload is None:
+        return
+    try:
+        with st.spinner("Reading the file"):
+            bundle = _read(page.workspace, page.project_id, page.project.corpus_revision if page.project else 0, upload.file_id, upload.name, upload)
+    except PairsmithError as error:
+        st.error("The file cannot be read.", icon=":material/error:")
+        st.text(str(error))
+        return
+    if bundle.problems:
+        _draw_problems(bundle)
+    elif not any(bundle.counts.values()):
+        st.warning("The file holds nothing to import.", icon=":material/warning:")
+    else:
+        _draw_preview(page, bundle)
+
+
+@st.cache_resource(max_entries=3, show_spinner=False)
+def _read(_workspace: Workspace, project_id: str, corpus_revision: int, file_id: str, name: str, _upload: object) -> Bundle:
+    """What the upload holds, read once for each state of the corpus (its documents give known texts their ids)."""
+    return read_upload(name, _upload.getvalue(), *read_known(_workspace, project_id))  # type: ignore[attr-defined]
+
+
+def _draw_problems(bundle: Bundle) -> None:
+    n = len(bundle.problems)
+    st.error(f"{n:,} {'fault' if n == 1 else 'faults'} to mend before this file can come in. Nothing was stored.", icon=":material/error:")
+    rows = [{"File": item.file, "Line": item.line or None, "What is wrong": item.message} for item in bundle.problems[:FAULTS]]
+    st.dataframe(pd.DataFrame(rows), hide_index=True, column_config={"What is wrong": st.column_config.TextColumn(width="large")}, alt="Faults in the file")
+    if n > FAULTS:
+        st.caption(f"The first {FAULTS} of {n:,}. Mend these and choose the file again.")
+
+
+def _draw_preview(page: Page, bundle: Bundle) -> None:
+    with page.workspace.store.read() as conn:
+        preview = preview_bundle(conn, page.project_id, bundle)
+    st.subheader("What will come in", anchor=False)
+    changes = {"Documents": preview.documents, "Anchors": preview.anchors, "Judgements": preview.judgements}
+    st.dataframe(
+        pd.DataFrame([_to_row(name, change) for name, change in changes.items() if change.found]),
+        hide_index=True,
+        width="content",
+        alt="How much is new and how much changes",
+        column_config={
+            "Changed": st.column_config.NumberColumn(
+                help="The same id, or the same pair, is here with another content. The file's word will stand; earlier judgements stay in the history."
+            ),
+            "Already here": st.column_config.NumberColumn(help="The project holds it already, letter for letter. It stays as it is."),
+        },
+    )
+    if preview.judgements.changed:
+        st.warning(
+            f"{preview.judgements.changed:,} pairs were judged here already, and this file says something of them too. After the import its word stands.",
+            icon=":material/warning:",
+        )
+    _draw_first(bundle)
+    if preview.is_empty:
+        st.info("Everything in this file is in the project already. There is nothing to import.", icon=":material/info:")
+    else:
+        st.button("Import", type="primary", icon=":material/upload:", key="import_now", on_click=_store, args=(page, bundle))
+
+
+def _draw_first(bundle: Bundle) -> None:
+    if bundle.documents:
+        st.caption(f"The first of {len(bundle.documents):,} documents")
+        rows = [{"Id": doc.id} | ({"Title": doc.title} if doc.title else {}) | {"Text": doc.text[:300], **doc.fields} for doc in bundle.documents[:FIRST]]
+        st.dataframe(pd.DataFrame(rows), hide_index=True, column_config={"Text": st.column_config.TextColumn(width="large")}, alt="First documents of the file")
+    if bundle.anchors:
+        st.caption(f"The first of {len(bundle.anchors):,} anchors")
+        rows = [{"Id": anchor.id, "Question": anchor.text[:300]} for anchor in bundle.anchors[:FIRST]]
+        st.dataframe(
+            pd.DataFrame(rows), hide_index=True, column_config={"Question": st.column_config.TextColumn(width="large")}, alt="First anchors of the file"
+        )
+
+
+def _store(page: Page, bundle: Bundle) -> None:
+    """Store all of it in one transaction, then have what is new embedded."""
+    try:
+        with page.workspace.store.write() as conn:
+            stored = store_bundle(conn, page.project_id, bundle)
+    except PairsmithError as error:
+        st.session_state["import_refused"] = str(error)
+        return
+    start_run(page, RunKind.EMBED)
+    parts = [f"{n:,} {name if n != 1 else name.removesuffix('s')}" for name, n in stored.items() if n]
+    st.session_state["import_said"] = f"Imported: {', '.join(parts)}. They are being prepared for search."
+    st.session_state["import_turn"] = st.session_state.get("import_turn", 0) + 1
+
+
+def _to_row(name: str, change: Change) -> dict[str, object]:
+    return {"": name, "In the file": change.found, "New": change.new, "Changed": change.changed, "Already here": change.same}

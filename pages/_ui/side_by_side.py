@@ -1,0 +1,105 @@
+"""One query under two models, side by side: what moved, and what is known to answer it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import streamlit as st
+
+from core.model import Label, ModelRecord, RunKind
+from core.retrieval.query_client import EncoderAway
+from core.retrieval.search import Hit, SearchResult, search_model
+from core.store import corpus, judgements
+from pages._ui.page import Page
+from pages._ui.runs import latest_run, start_run, watch_run
+
+SHOWN = 5
+DEPTH = 50
+"""How deep a document is looked for in the other list."""
+TEXT_SHOWN = 600
+
+
+def show_side_by_side(page: Page, query: str, base: ModelRecord, tuned: ModelRecord | None) -> None:
+    """The first `SHOWN` documents of the query under base and, where there is one, tuned. Says so where the worker is away."""
+    models = [base] + ([tuned] if tuned else [])
+    try:
+        with st.spinner("Searching. The first query after a start takes longer, the models are being loaded.", show_time=True):
+            results = [search_model(page.workspace, page.project_id, model, query, k=DEPTH) for model in models]
+    except EncoderAway as error:
+        st.warning(str(error), icon=":material/cloud_off:")
+        return
+    grades = _say_known(page, query)
+    places = [{hit.document.id: hit.rank for hit in result.hits} for result in results]
+    columns = st.columns(len(models), gap="medium")
+    for number, (column, model, result) in enumerate(zip(columns, models, results, strict=True)):
+        with column:
+            st.subheader("Tuned" if number else "Base")
+            st.text(model.name)
+            _offer_embedding(page, model, result)
+            for hit in result.hits[:SHOWN]:
+                _draw_hit(hit, grades, describe_move(hit.rank, places[1 - number].get(hit.document.id), into=bool(number)) if tuned else None)
+
+
+def describe_move(rank: int, other: int | None, *, into: bool) -> tuple[str, str, str]:
+    """How a document moved between the lists: words, icon, colour.
+
+    `rank`: its place in this list; `other`: its place in the other, None where it is not among the first `DEPTH`; `into`: this is the tuned list.
+    """
+    if other == rank:
+        return "Same place", ":material/drag_handle:", "gray"
+    if into:
+        if other is None or other > SHOWN:
+            return f"New in the top {SHOWN}, was {other or f'below {DEPTH}'}", ":material/add_circle:", "blue"
+        return (f"Up from {other}", ":material/arrow_upward:", "blue") if other > rank else (f"Down from {other}", ":material/arrow_downward:", "orange")
+    if other is None or other > SHOWN:
+        return f"Leaves the top {SHOWN}, then {other or f'below {DEPTH}'}", ":material/do_not_disturb_on:", "orange"
+    return (f"Rises to {other}", ":material/arrow_upward:", "blue") if other < rank else (f"Falls to {other}", ":material/arrow_downward:", "orange")
+
+
+def _say_known(page: Page, query: str) -> Mapping[str, int]:
+    """Grades by document id where the query is an anchor, 0 for a hard negative; says which it is."""
+    with page.workspace.store.read() as conn:
+        anchor = corpus.find_anchor(conn, page.project_id, query.strip())
+        if anchor is None:
+            st.caption("This query is not an anchor of the project, so nothing is marked as an answer.")
+            return {}
+        state = judgements.read_state(conn, page.project_id, labels=[Label.POSITIVE, Label.HARD_NEGATIVE], anchor_ids=[anchor.id])
+    answers = sum(item.label == Label.POSITIVE for item in state)
+    st.text(f"Anchor {anchor.id}: {answers} known {'answer' if answers == 1 else 'answers'}, marked below where found.")
+    return {item.document_id: item.grade if item.label == Label.POSITIVE else 0 for item in state}
+
+
+def _offer_embedding(page: Page, model: ModelRecord, result: SearchResult) -> None:
+    if not result.note:
+        if not result.hits:
+            st.info("Nothing was found: the corpus is empty.", icon=":material/info:")
+        return
+    run = latest_run(page, RunKind.EMBED)
+    if run and not run.status.is_over:
+        watch_run(page, run)
+        return
+    st.info("Some documents have no vector under this model yet, so it cannot be searched.", icon=":material/info:")
+    if st.button("Embed the documents", key=f"embed-{model.id}", icon=":material/memory:"):
+        start_run(page, RunKind.EMBED, {"system": model.id})
+        st.rerun()
+
+
+def _draw_hit(hit: Hit, grades: Mapping[str, int], move: tuple[str, str, str] | None) -> None:
+    document, grade = hit.document, grades.get(hit.document.id)
+    with st.container(border=True):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.markdown(f"**{hit.rank}**", width="content")
+            if grade:
+                st.badge(f"Answer, grade {grade}", icon=":material/check_circle:", color="green")
+            elif grade == 0:
+                st.badge("Hard negative", icon=":material/block:", color="red")
+            if move:
+                st.badge(move[0], icon=move[1], color=move[2])
+            st.badge(f"{hit.score:.3f}", color="gray", help="Cosine similarity of query and document under this model. Compare it within one list only.")
+        st.text(describe_place(document.id, document.title, list(document.fields.values())))
+        st.text(document.text if len(document.text) <= TEXT_SHOWN else document.text[:TEXT_SHOWN] + " …")
+
+
+def describe_place(document_id: str, title: str, fields: Sequence[str]) -> str:
+    """Where a document stands, in one line."""
+    return " · ".join(filter(None, [document_id, title, *fields]))

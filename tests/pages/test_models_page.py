@@ -1,0 +1,108 @@
+"""Models: what there is, what ran, and taking it away."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.ingest.export import render_pairs
+from core.model import ModelKind, ModelRecord, NotFound, RunKind, RunStatus, Snapshot
+from core.release.model_zip import name_folder, zip_model
+from core.store import artefacts, runs
+from core.workspace import Workspace
+
+OpenScreen = Callable[..., AppTest]
+
+
+@pytest.fixture
+def tuned_model(workspace: Workspace, small_project: str, tiny_model: Path) -> ModelRecord:
+    """A tuned model of the small project, its base, its snapshot, and a failed run with a log."""
+    base = ModelRecord("b" * 64, "tiny", ModelKind.BASE, str(tiny_model), 32, 64, created_at=1.0)
+    tuned = ModelRecord("c" * 64, "tiny tuned 2025-01-01 10:00", ModelKind.TUNED, str(tiny_model), 32, 64, "", "", base.id, "5" * 64, "run1", 2.0)
+    with workspace.store.write() as conn:
+        for record in (base, tuned):
+            artefacts.put_model(conn, small_project, record)
+        artefacts.put_snapshot(conn, small_project, Snapshot("5" * 64, 1.5, 20, {"anchors": 10, "positives": 20, "hard_negatives": 0}))
+        run_id = runs.add_run(conn, small_project, RunKind.TUNE, {"epochs": 1})
+        run = runs.claim_run(conn, "a-worker", lease_s=30)
+        assert run is not None
+        runs.finish_run(conn, run_id, run.attempt, RunStatus.FAILED, error="The disk is full.")
+    (workspace.run_folder(run_id) / "log.txt").write_text("step 1\n**no markdown** <b>x</b>\n", encoding="utf-8")
+    return tuned
+
+
+def test_models_runs_and_snapshots_stand_in_tables(open_screen: OpenScreen, tuned_model: ModelRecord) -> None:
+    app = open_screen("models")
+    assert not app.exception
+    models, past, snapshots = (frame.value for frame in app.dataframe[:3])
+    assert models[["Name", "Kind", "Fingerprint", "Tuned from"]].to_numpy().tolist() == [
+        ["tiny tuned 2025-01-01 10:00", "Tuned", "c" * 12, "tiny"],
+        ["tiny", "Base", "b" * 12, "—"],
+    ]
+    assert past[["Kind", "State", "Error"]].to_numpy().tolist() == [["Tune", "Failed", "The disk is full."]]
+    assert snapshots[["Snapshot", "Anchors", "Answers", "Hard negatives"]].to_numpy().tolist() == [["5" * 12, 10, 20, 0]]
+
+
+def test_the_log_of_a_run_is_shown_letter_for_letter(open_screen: OpenScreen, tuned_model: ModelRecord) -> None:
+    app = open_screen("models")
+    assert app.code[0].value == "step 1\n**no markdown** <b>x</b>"
+
+
+def test_a_model_and_the_judgements_can_be_taken(open_screen: OpenScreen, tuned_model: ModelRecord) -> None:
+    app = open_screen("models")
+    assert [(button.label, button.disabled) for button in app.get("download_button")] == [("Download model", False), ("Download judgements", False)]
+
+
+def test_a_model_whose_files_are_gone_cannot_be_taken_and_the_page_says_so(open_screen: OpenScreen, workspace: Workspace, small_project: str) -> None:
+    with workspace.store.write() as conn:
+        artefacts.put_model(conn, small_project, ModelRecord("c" * 64, "gone", ModelKind.TUNED, "/no/such/folder", 32, 64, created_at=2.0))
+    app = open_screen("models")
+    assert app.get("download_button")[0].disabled
+    assert any("Its files are gone" in item.value for item in app.caption)
+
+
+def test_the_zip_holds_the_files_of_the_folder_and_loads_as_a_model(tuned_model: ModelRecord, tiny_model: Path, tmp_path: Path) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    with zipfile.ZipFile(io.BytesIO(zip_model(tuned_model))) as archive:
+        assert archive.testzip() is None
+        names = {name.split("/", 1)[1] for name in archive.namelist()}
+        archive.extractall(tmp_path / "out")
+    assert names == {path.relative_to(tiny_model).as_posix() for path in tiny_model.rglob("*") if path.is_file()}
+    model = SentenceTransformer(str(tmp_path / "out" / name_folder(tuned_model)))
+    assert model.encode(["termination"]).shape == (1, 32)
+
+
+def test_the_zip_of_a_model_holds_no_text_of_the_corpus(workspace: Workspace, tuned_model: ModelRecord) -> None:
+    with zipfile.ZipFile(io.BytesIO(zip_model(tuned_model))) as archive:
+        assert not any(b"as clause" in archive.read(name) for name in archive.namelist())
+
+
+def test_hidden_files_and_links_stay_out_of_the_zip(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "config.json").write_text("{}", encoding="utf-8")
+    (folder / ".secret").write_text("x", encoding="utf-8")
+    (tmp_path / "outside.txt").write_text("x", encoding="utf-8")
+    (folder / "link.txt").symlink_to(tmp_path / "outside.txt")
+    record = ModelRecord("d" * 64, "a/b model", ModelKind.TUNED, str(folder), 2, 2)
+    with zipfile.ZipFile(io.BytesIO(zip_model(record))) as archive:
+        assert archive.namelist() == ["a-b-model-dddddddd/config.json"]
+
+
+def test_a_model_without_files_is_refused_with_what_to_do() -> None:
+    with pytest.raises(NotFound, match="tune again"):
+        zip_model(ModelRecord("d" * 64, "gone", ModelKind.TUNED, "/no/such/folder", 2, 2))
+
+
+def test_the_judgements_are_one_line_an_anchor_with_an_answer(workspace: Workspace, small_project: str) -> None:
+    rows = [json.loads(line) for line in render_pairs(workspace, small_project).decode().splitlines()]
+    assert len(rows) == 10
+    assert rows[3]["anchor"] == "What does the contract say on insurance?"
+    assert [text.split(" as ")[1][:9] for text in rows[3]["positive"]] == ["clause 3 ", "clause 15"]

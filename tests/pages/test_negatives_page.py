@@ -1,0 +1,140 @@
+"""The hard negatives page: what it hands to the panel, what it says when nothing waits, and the plain buttons."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.model import Candidate, CandidateStatus, Document, Judgement, Label, RunKind, RunStatus, Source
+from core.store import candidates, corpus, judgements, projects, runs
+from core.workspace import Workspace
+
+Open = Callable[..., AppTest]
+
+
+def put_queue(workspace: Workspace, pairs: list[tuple[str, str]]) -> None:
+    """Put these (anchor id, document id) pairs in the queue, in this order."""
+    found = [Candidate(anchor, doc, CandidateStatus.PROPOSED, "near", 1.0 - i / 100, 0.5, 0.8, 1, None, "none") for i, (anchor, doc) in enumerate(pairs)]
+    with workspace.store.write() as conn:
+        candidates.replace_candidates(conn, "small", found)
+
+
+def add_run(workspace: Workspace, status: RunStatus) -> None:
+    """A mining run that ended this way."""
+    with workspace.store.write() as conn:
+        run_id = runs.add_run(conn, "small", RunKind.MINE, {})
+        run = runs.claim_run(conn, "worker", lease_s=60)
+        assert run is not None
+        runs.finish_run(conn, run_id, run.attempt, status, error=None if status == RunStatus.SUCCEEDED else "It broke.")
+
+
+def read_marks(workspace: Workspace) -> list[tuple[str, str, Label, int]]:
+    """What was judged here, without what the project came with."""
+    with workspace.store.read() as conn:
+        return [(e.anchor_id, e.document_id, e.label, e.grade) for e in judgements.read_log(conn, "small") if e.author == "local"]
+
+
+def said(app: AppTest) -> str:
+    """All the page says in boxes."""
+    return " ".join(item.value for kind in (app.info, app.success, app.warning, app.error) for item in kind)
+
+
+def handed(app: AppTest) -> dict[str, object]:
+    """The data the panel was given."""
+    (panel,) = app.get("bidi_component")
+    return json.loads(panel.proto.json)
+
+
+@pytest.mark.usefixtures("small_project")
+def test_the_panel_is_handed_the_leased_records_in_their_order_without_scores(open_screen: Open, workspace: Workspace) -> None:
+    put_queue(workspace, [("a3", "d4"), ("a5", "d1")])
+    app = open_screen("negatives")
+    assert not app.exception
+    data = handed(app)
+    assert [(record["anchor_id"], record["document_id"]) for record in data["records"]] == [("a3", "d4"), ("a5", "d1")]
+    assert data["records"][0]["answers"] == 2
+    assert set(data["records"][0]) == {"anchor_id", "document_id", "anchor", "candidate", "positives", "answers"}
+    assert str(data["project"]).startswith("small@")
+    assert (data["user"], data["left"], data["acknowledged"], data["refused"]) == ("local", 2, [], {})
+    assert "2 to review · 0 hard negatives and 20 answers in the project" in [item.value for item in app.caption]
+
+
+@pytest.mark.usefixtures("small_project")
+def test_a_project_never_mined_offers_to_find_candidates_and_queues_one_run(open_screen: Open, workspace: Workspace) -> None:
+    app = open_screen("negatives")
+    assert "has not looked for hard negatives yet" in said(app)
+    app.button(key="start-mining").click().run()
+    assert not app.exception
+    with workspace.store.read() as conn:
+        (run,) = runs.list_runs(conn, "small")
+    assert (run.kind, run.status) == (RunKind.MINE, RunStatus.QUEUED)
+    assert "No worker is running" in said(app)
+
+
+@pytest.mark.usefixtures("small_project")
+def test_a_queue_that_is_done_says_so(open_screen: Open, workspace: Workspace) -> None:
+    add_run(workspace, RunStatus.SUCCEEDED)
+    app = open_screen("negatives")
+    assert "Everything found so far is judged" in said(app)
+    assert app.button(key="start-mining").label == "Look for more"
+
+
+@pytest.mark.usefixtures("small_project")
+def test_a_mining_run_that_failed_shows_its_error_and_can_be_started_again(open_screen: Open, workspace: Workspace) -> None:
+    add_run(workspace, RunStatus.FAILED)
+    app = open_screen("negatives")
+    assert "It broke." in said(app)
+    assert app.button(key="start-mining").label == "Find hard negatives"
+
+
+@pytest.mark.usefixtures("small_project")
+def test_candidates_in_other_hands_are_said_to_be_with_the_time_they_come_back(open_screen: Open, workspace: Workspace) -> None:
+    put_queue(workspace, [("a3", "d4")])
+    with workspace.store.write() as conn:
+        candidates.lease_candidates(conn, "small", "somebody", n=5, lease_s=900)
+    app = open_screen("negatives")
+    assert "All 1 open candidates are in the hands of other reviewers. The first of them comes back in 15 min" in said(app)
+
+
+def test_a_project_without_documents_or_answers_leads_to_where_they_come_from(open_screen: Open, workspace: Workspace, tiny_model: object) -> None:
+    with workspace.store.write() as conn:
+        projects.add_project(conn, "small", base_model=str(tiny_model))
+    assert "no documents yet" in said(open_screen("negatives"))
+    with workspace.store.write() as conn:
+        corpus.put_documents(conn, "small", [Document("d1", "A clause.")])
+    assert "No anchor has an answer yet" in said(open_screen("negatives"))
+
+
+@pytest.mark.usefixtures("small_project")
+def test_the_plain_buttons_store_the_decision_for_their_own_record_and_undo_it(open_screen: Open, workspace: Workspace) -> None:
+    put_queue(workspace, [("a3", "d4"), ("a5", "d1")])
+    app = open_screen("negatives")
+    app.button(key="judge-Partly-a3-d4").click().run()
+    assert read_marks(workspace) == [("a3", "d4", Label.POSITIVE, 2)]
+    app.button(key="judge-Hard negative-a5-d1").click().run()
+    assert read_marks(workspace)[1:] == [("a5", "d1", Label.HARD_NEGATIVE, 0)]
+    assert not app.exception
+
+
+@pytest.mark.usefixtures("small_project")
+def test_undo_of_a_plain_button_brings_the_record_back(open_screen: Open, workspace: Workspace) -> None:
+    put_queue(workspace, [("a3", "d4"), ("a5", "d1")])
+    app = open_screen("negatives")
+    app.button(key="judge-Skip-a3-d4").click().run()
+    next(button for button in app.button if button.label == "Undo").click().run()
+    assert [mark[2] for mark in read_marks(workspace)] == [Label.SKIPPED, Label.UNJUDGED]
+    assert app.button(key="judge-Skip-a3-d4")
+
+
+@pytest.mark.usefixtures("small_project")
+def test_a_plain_button_changes_nothing_when_the_pair_was_judged_meanwhile(open_screen: Open, workspace: Workspace) -> None:
+    put_queue(workspace, [("a3", "d4"), ("a5", "d1")])
+    app = open_screen("negatives")
+    with workspace.store.write() as conn:
+        judgements.append_judgements(conn, "small", [Judgement("somebody-else", "a3", "d4", Label.AMBIGUOUS, 0, Source.MINED, "somebody")])
+    app.button(key="judge-Hard negative-a3-d4").click().run()
+    assert read_marks(workspace) == []
+    assert any("judged meanwhile" in item.value for item in app.text)
