@@ -21,7 +21,9 @@ PAGES = {
 def build_navigation() -> st.navigation:
     """The navigation over the page table; home is the default."""
     sections = {
-        section: [st.Page(f"{name}.py", title=title, icon=f":material/{icon}:", help=help_text, default=name == "home") for name, title, icon, help_text in pages]
+        section: [
+            st.Page(f"{name}.py", title=title, icon=f":material/{icon}:", help=help_text, default=name == "home") for name, title, icon, help_text in pages
+        ]
         for section, pages in PAGES.items()
     }
     return st.navigation(sections)

@@ -128,7 +128,7 @@ def draw_new() -> None:
 
 
 if error := st.session_state.pop("home_error", None):
-    st.error(error, icon=":material/error:")
+    st.error(escape_label(error), icon=":material/error:")
 if said := st.session_state.pop("home_said", None):
     st.success(said, icon=":material/check_circle:")
 with page.workspace.store.read() as conn:

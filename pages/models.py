@@ -89,7 +89,8 @@ def draw_downloads(tuned: list[ModelRecord], answered: int) -> None:
     with right.container(border=True, height="stretch"):
         st.markdown("**The judgements**")
         st.caption(
-            f"{answered:,} anchors with their answers and reviewed hard negatives, one a line (JSON Lines). The corpus page reads such a file; grades are not part of it."
+            f"{answered:,} anchors with their answers and reviewed hard negatives, one a line (JSON Lines). "
+            "The corpus page reads such a file; grades are not part of it."
         )
         workspace, project_id = page.workspace, page.project_id
         st.download_button(

@@ -148,6 +148,16 @@ def draw_finished(run: Run) -> None:
             st.switch_page("map.py")
 
 
+def draw_blend(run: Run) -> None:
+    """How much of the tuned weights was kept against forgetting, and what that share gave."""
+    blend = (run.result or {}).get("merge")
+    if blend:
+        st.caption(
+            f"{blend['weight']:.0%} of the tuned weights were blended with the base's, the best of {len(blend['points'])} shares that forget little: "
+            f"development NDCG@5 {blend['dev']:.3f}, on general questions {blend['guard']:.3f} (base {blend['base_guard']:.3f})."
+        )
+
+
 def ensure_map(model_id: str) -> None:
     """Have the maps of base and this model drawn where they are neither there nor on their way."""
     with page.workspace.store.read() as conn:
@@ -173,6 +183,7 @@ elif newest is not None:
         draw_finished(newest)
         with st.expander("How it went", icon=":material/show_chart:"):
             draw_live(newest)
+            draw_blend(newest)
     else:
         watch_run(page, newest, draw_live if newest.progress.figures else None)
     with st.expander("Tune again", icon=":material/replay:", expanded=newest.status != RunStatus.SUCCEEDED):

@@ -38,11 +38,16 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def small_project(workspace: Workspace, tiny_model: Path) -> str:
     """A project of 24 documents and 12 anchors; anchor `a3` is answered by document `d3` (fully) and `d15` (partly); base is the tiny model."""
-    topics = "termination assignment liability insurance audit payment interest renewal warranty delivery notice confidence".split()
-    documents = [Document(f"d{n}", f"The parties agree on {topics[n % 12]} as clause {n} of the {topics[n % 12]} schedule says.", fields={"topic": topics[n % 12]}) for n in range(24)]
+    topics = ["termination", "assignment", "liability", "insurance", "audit", "payment", "interest", "renewal", "warranty", "delivery", "notice", "confidence"]
+    documents = [
+        Document(f"d{n}", f"The parties agree on {topics[n % 12]} as clause {n} of the {topics[n % 12]} schedule says.", fields={"topic": topics[n % 12]})
+        for n in range(24)
+    ]
     anchors = [Anchor(f"a{n}", f"What does the contract say on {topics[n]}?") for n in range(12)]
     events = [
-        Judgement(f"made-{n}-{document}", f"a{n}", f"d{document}", Label.POSITIVE, grade, Source.IMPORT, "import") for n in range(10) for document, grade in ((n, 3), (n + 12, 2))
+        Judgement(f"made-{n}-{document}", f"a{n}", f"d{document}", Label.POSITIVE, grade, Source.IMPORT, "import")
+        for n in range(10)
+        for document, grade in ((n, 3), (n + 12, 2))
     ]
     with workspace.store.write() as conn:
         projects.add_project(conn, "small", name="Small project", base_model=str(tiny_model))

@@ -16,17 +16,26 @@ def make_tiny_model(folder: Path, *, seed: int = 0) -> Path:
     from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
     from transformers import BertConfig, BertModel, BertTokenizerFast
 
-    text = (sample_data.CONTRACTS / "corpus.jsonl").read_text(encoding="utf-8").lower() + (sample_data.GUARD / "corpus.jsonl").read_text(encoding="utf-8").lower()
+    text = (sample_data.CONTRACTS / "corpus.jsonl").read_text(encoding="utf-8").lower() + (sample_data.GUARD / "corpus.jsonl").read_text(
+        encoding="utf-8"
+    ).lower()
     words = [word for word, _ in Counter(re.findall(r"[a-z]+", text)).most_common(3000)]
-    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words, *(f"##{chr(c)}" for c in range(97, 123)), *(chr(c) for c in range(97, 123) if chr(c) not in words)]
+    vocabulary = [
+        "[PAD]",
+        "[UNK]",
+        "[CLS]",
+        "[SEP]",
+        "[MASK]",
+        *words,
+        *(f"##{chr(c)}" for c in range(97, 123)),
+        *(chr(c) for c in range(97, 123) if chr(c) not in words),
+    ]
     source = folder.with_name(folder.name + "-source")
     source.mkdir(parents=True)
     (source / "vocab.txt").write_text("\n".join(dict.fromkeys(vocabulary)), encoding="utf-8")
     torch.manual_seed(seed)
     tokenizer = BertTokenizerFast(vocab=str(source / "vocab.txt"), model_max_length=64)
-    config = BertConfig(
-        vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64, max_position_embeddings=64
-    )
+    config = BertConfig(vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64, max_position_embeddings=64)
     BertModel(config).save_pretrained(source)
     tokenizer.save_pretrained(source)
     transformer = Transformer(str(source), max_seq_length=64)

@@ -44,7 +44,8 @@ def compare_scores(base: Mapping[str, float], tuned: Mapping[str, float], groups
     """Compare two systems on the anchors that both have a score for.
 
     `base` and `tuned`: a measure by anchor id. `groups`: the group of an anchor; without it each is its own. Paired bootstrap over groups (Efron and
-    Tibshirani 1993; percentile interval, widened for few groups as Hesterberg 2015 does) and a sign-flip permutation test. No anchor in common gives zeros, p = 1 and an infinite detectable difference.
+    Tibshirani 1993; percentile interval, widened for few groups as Hesterberg 2015 does) and a sign-flip permutation test. No anchor in common
+    gives zeros, p = 1 and an infinite detectable difference.
     """
     shared = sorted(base.keys() & tuned.keys())
     if not shared:

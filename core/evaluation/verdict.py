@@ -1,7 +1,7 @@
 """The verdict in words, and its rule.
 
-Better: gain of at least `MIN_GAIN` in NDCG@5 on `FEW_ANCHORS` unrelated anchors or more, interval above 0, and at most `MAX_FORGETTING` lost on the guard set. Worse: interval below 0.
-Everything else cannot be told apart with the anchors there are.
+Better: gain of at least `MIN_GAIN` in NDCG@5 on `FEW_ANCHORS` unrelated anchors or more, interval above 0, and at most `MAX_FORGETTING` lost on
+the guard set. Worse: interval below 0. Everything else cannot be told apart with the anchors there are.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ class Preview:
     documents: Change
     anchors: Change
     judgements: Change
-    """`changed`: pairs that were judged here already; the import's word would stand, the earlier one stays in the history."""
+    """`changed`: pairs that were judged otherwise here; the import's word would stand, the earlier one stays in the history."""
 
     @property
     def is_empty(self) -> bool:
@@ -45,8 +45,9 @@ def preview_bundle(conn: Connection, project_id: str, bundle: Bundle) -> Preview
     held = corpus.get_documents(conn, project_id, [doc.id for doc in bundle.documents])
     texts = {anchor.id: anchor.text for anchor in corpus.read_anchors(conn, project_id)} if bundle.anchors else {}
     known = judgements.known_events(conn, project_id, [item.client_id for item in bundle.judgements])
-    state = {(item.anchor_id, item.document_id) for item in judgements.read_state(conn, project_id)} if bundle.judgements else set()
-    coming = [(item.anchor_id, item.document_id) for item in bundle.judgements if item.client_id not in known]
+    state = {(item.anchor_id, item.document_id): item for item in judgements.read_state(conn, project_id)} if bundle.judgements else {}
+    coming = [item for item in bundle.judgements if item.client_id not in known]
+    held_words = [state.get((item.anchor_id, item.document_id)) for item in coming]
     return Preview(
         Change(
             len(bundle.documents),
@@ -58,7 +59,11 @@ def preview_bundle(conn: Connection, project_id: str, bundle: Bundle) -> Preview
             sum(anchor.id not in texts for anchor in bundle.anchors),
             sum(texts.get(anchor.id, anchor.text) != anchor.text for anchor in bundle.anchors),
         ),
-        Change(len(bundle.judgements), sum(pair not in state for pair in coming), sum(pair in state for pair in coming)),
+        Change(
+            len(bundle.judgements),
+            sum(word is None for word in held_words),
+            sum(word is not None and (word.label, word.grade) != (item.label, item.grade) for word, item in zip(held_words, coming, strict=True)),
+        ),
     )
 
 

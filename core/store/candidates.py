@@ -60,7 +60,8 @@ def first_release(conn: Connection, project_id: str, author: str, *, now: float 
     at = time.time() if now is None else now
     c = candidates.c
     query = select(func.min(c.lease_until)).where(_open(project_id), c.lease_until > at, c.lease_author != author)
-    return conn.execute(query).scalar_one()
+    found = conn.execute(query).scalar_one()
+    return None if found is None else float(found)
 
 
 def get_candidates(conn: Connection, project_id: str, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Candidate]:

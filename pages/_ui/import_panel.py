@@ -92,7 +92,7 @@ def _draw_preview(page: Page, bundle: Bundle) -> None:
     )
     if preview.judgements.changed:
         st.warning(
-            f"{preview.judgements.changed:,} pairs were judged here already, and this file says something of them too. After the import its word stands.",
+            f"{preview.judgements.changed:,} pairs are judged otherwise here. After the import this file's word stands; the history keeps the earlier one.",
             icon=":material/warning:",
         )
     _draw_first(bundle)

@@ -11,6 +11,7 @@ from core.model import PairsmithError, Project
 from core.settings import load_settings
 from core.store import projects
 from core.workspace import Workspace, open_workspace
+from pages._ui.text import escape_label
 
 LOCAL_AUTHOR = "local"
 
@@ -44,7 +45,7 @@ def open_page(title: str, icon: str, *, caption: str = "", needs_project: bool =
         workspace = get_workspace()
     except PairsmithError as error:
         st.title(title, icon=icon)
-        st.error(str(error), icon=":material/error:")
+        st.error(escape_label(str(error)), icon=":material/error:")
         st.stop()
     project = _choose_project(workspace)
     _draw_sidebar(workspace)

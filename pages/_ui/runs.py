@@ -10,6 +10,7 @@ from core.jobs.engine import LocalEngine, has_worker
 from core.model import Run, RunKind, RunStatus
 from core.store import runs
 from pages._ui.page import Page
+from pages._ui.text import escape_label
 
 WORDS = {
     RunStatus.QUEUED: "Waiting for the worker",
@@ -85,7 +86,7 @@ def _draw_active(page: Page, run: Run) -> None:
 
 def _draw_over(page: Page, run: Run) -> None:
     if run.status in (RunStatus.FAILED, RunStatus.LOST):
-        st.error(run.error or "The run failed without a word.", icon=":material/error:")
+        st.error(escape_label(run.error or "The run failed without a word."), icon=":material/error:")
         path = page.workspace.run_folder(run.id) / "log.txt"
         if path.exists():
             with st.expander("Log"):

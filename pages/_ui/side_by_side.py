@@ -12,6 +12,7 @@ from core.retrieval.search import Hit, SearchResult, search_model
 from core.store import corpus, judgements
 from pages._ui.page import Page
 from pages._ui.runs import latest_run, start_run, watch_run
+from pages._ui.text import escape_label
 
 SHOWN = 5
 DEPTH = 50
@@ -26,7 +27,7 @@ def show_side_by_side(page: Page, query: str, base: ModelRecord, tuned: ModelRec
         with st.spinner("Searching. The first query after a start takes longer, the models are being loaded.", show_time=True):
             results = [search_model(page.workspace, page.project_id, model, query, k=DEPTH) for model in models]
     except EncoderAway as error:
-        st.warning(str(error), icon=":material/cloud_off:")
+        st.warning(escape_label(str(error)), icon=":material/cloud_off:")
         return
     grades = _say_known(page, query)
     places = [{hit.document.id: hit.rank for hit in result.hits} for result in results]

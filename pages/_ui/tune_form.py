@@ -6,6 +6,7 @@ import streamlit as st
 
 from core.model import PairsmithError
 from core.tuning.config import TuneConfig
+from pages._ui.text import escape_label
 
 
 def draw_config() -> TuneConfig | None:
@@ -95,6 +96,12 @@ def draw_config() -> TuneConfig | None:
                 key="knob_evaluations",
                 help="How often development NDCG@5 is measured; the best of these moments becomes the model.",
             )
+            merge = st.toggle(
+                "Blend with the base model",
+                default.merge,
+                key="knob_merge",
+                help="Mixes tuned and base weights by the share that does best on development anchors and forgets little. Takes a minute or two more.",
+            )
     try:
         return TuneConfig(
             epochs=int(epochs),
@@ -106,8 +113,9 @@ def draw_config() -> TuneConfig | None:
             scale=float(scale),
             min_grade=int(grade),
             evaluations=int(evaluations),
+            merge=bool(merge),
             seed=int(seed),
         )
     except PairsmithError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(escape_label(str(error)), icon=":material/error:")
         return None

@@ -131,7 +131,7 @@ def test_a_zipped_folder_comes_in_and_contradictions_are_counted(open_screen: Op
     app = upload(open_screen("corpus"), "set.zip", zip_files(files))
     assert not app.exception
     assert app.dataframe[0].value.to_numpy().tolist() == [["Documents", 1, 0, 1, 0], ["Anchors", 1, 0, 1, 0], ["Judgements", 1, 0, 1, 0]]
-    assert app.warning[0].value.startswith("1 pairs were judged here already")
+    assert app.warning[0].value.startswith("1 pairs are judged otherwise here")
     app.button(key="import_now").click().run()
     with workspace.store.read() as conn:
         assert judgements.read_qrels(conn, "small")["a1"]["d7"] == 2
@@ -157,4 +157,4 @@ def test_a_pair_file_meets_the_anchors_and_documents_that_are_there_under_other_
     app = upload(open_screen("corpus"), "pairs.jsonl", render_pairs(workspace, small_project))
     table = app.dataframe[0].value.to_numpy().tolist()
     assert table == [["Anchors", 10, 0, 0, 10], ["Judgements", 20, 0, 10, 10]]
-    assert app.warning[0].value.startswith("10 pairs were judged here already")
+    assert app.warning[0].value.startswith("10 pairs are judged otherwise here")

@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 from core.model import RunKind, RunStatus
 from core.store import projects, runs
 from core.workspace import Workspace
+from pages._ui.text import escape_label
 
 OpenScreen = Callable[..., AppTest]
 
@@ -61,7 +62,7 @@ def test_a_folder_that_is_not_there_is_refused_with_words_and_nothing_is_made(op
     app.text_input(key="model_folder").set_value("/no/such/folder").run()
     next(button for button in app.button if button.label == "Create project").click().run()
     assert list_ids(workspace) == []
-    assert "/no/such/folder" in app.error[0].value
+    assert escape_label("/no/such/folder") in app.error[0].value
 
 
 def test_a_model_folder_becomes_the_base_model(open_screen: OpenScreen, workspace: Workspace, tiny_model: Path) -> None:
@@ -78,7 +79,7 @@ def test_a_model_folder_becomes_the_base_model(open_screen: OpenScreen, workspac
 def test_a_project_without_a_name_is_refused(open_screen: OpenScreen, workspace: Workspace) -> None:
     app = open_screen("home")
     next(button for button in app.button if button.label == "Create project").click().run()
-    assert app.error[0].value == "Give the project a name first."
+    assert app.error[0].value == escape_label("Give the project a name first.")
     assert list_ids(workspace) == []
 
 

@@ -86,7 +86,7 @@ def test_a_queue_that_is_done_says_so(open_screen: Open, workspace: Workspace) -
 def test_a_mining_run_that_failed_shows_its_error_and_can_be_started_again(open_screen: Open, workspace: Workspace) -> None:
     add_run(workspace, RunStatus.FAILED)
     app = open_screen("negatives")
-    assert "It broke." in said(app)
+    assert escape_label("It broke.") in said(app)
     assert app.button(key="start-mining").label == "Find hard negatives"
 
 

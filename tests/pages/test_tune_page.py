@@ -13,6 +13,7 @@ from core.store import artefacts, corpus, judgements, runs
 from core.tuning.config import TuneConfig
 from core.tuning.readiness import Readiness, find_obstacle, list_warnings, read_readiness
 from core.workspace import Workspace
+from pages._ui.text import escape_label
 
 OpenScreen = Callable[..., AppTest]
 VERDICT = {"outcome": "better", "title": "Better", "reason": "+0.080 NDCG@5 on 40 held-out anchors.", "advice": "Look at the losses before you release."}
@@ -150,7 +151,7 @@ def test_a_failed_run_says_why_and_another_can_start(open_screen: OpenScreen, wo
     add_run(workspace, RunStatus.FAILED, error="The disk is full.")
     app = open_screen("tune")
     assert not app.exception
-    assert app.error[0].value == "The disk is full."
+    assert app.error[0].value == escape_label("The disk is full.")
     app.button(key="start_tuning").click().run()
     assert [run.status for run in list_tune_runs(workspace)] == [RunStatus.QUEUED, RunStatus.FAILED]
 

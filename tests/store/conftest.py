@@ -47,7 +47,11 @@ def postgresql() -> Iterator[str]:
         port = probe.getsockname()[1]
     data = folder / "data"
     made = subprocess.run(
-        [*prefix, binaries / "initdb", "-D", data, "-U", "tester", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C"], capture_output=True, text=True, cwd=folder, check=False
+        [*prefix, binaries / "initdb", "-D", data, "-U", "tester", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C"],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        check=False,
     )
     if made.returncode:
         shutil.rmtree(folder, ignore_errors=True)

@@ -35,7 +35,7 @@ def test_the_view_has_the_columns_of_the_log_and_the_definition_of_the_tables_mo
 
 
 def test_leaving_write_by_an_exception_rolls_everything_back(store: Store):
-    with pytest.raises(RuntimeError, match="halfway"), store.write() as conn:
+    with pytest.raises(RuntimeError, match="halfway"), store.write() as conn:  # noqa: PT012 - the block is what is tested
         projects.add_project(conn, "gone", base_model="x")
         raise RuntimeError("halfway")
     with store.read() as conn:

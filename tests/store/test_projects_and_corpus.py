@@ -108,7 +108,9 @@ def test_the_contents_of_a_project_are_counted_by_what_stands_now(store: Store, 
             conn, project, [found("d1", CandidateStatus.PROPOSED), found("d2", CandidateStatus.SUSPICIOUS), found("d3", CandidateStatus.SET_ASIDE)]
         )
         judgements.append_judgements(
-            conn, project, [Judgement("e1", "a0", "d0", Label.POSITIVE, 3), Judgement("e2", "a0", "d1", Label.HARD_NEGATIVE), Judgement("e3", "a1", "d0", Label.POSITIVE, 2)]
+            conn,
+            project,
+            [Judgement("e1", "a0", "d0", Label.POSITIVE, 3), Judgement("e2", "a0", "d1", Label.HARD_NEGATIVE), Judgement("e3", "a1", "d0", Label.POSITIVE, 2)],
         )
         judgements.undo_judgement(conn, project, "e3", author="x")
         assert projects.count_contents(conn, project) == {

@@ -28,7 +28,14 @@ def status_of(store: Store, run_id: str) -> RunStatus:
 def test_a_run_goes_from_queued_to_running_to_its_end(store: Store, project: str):
     run_id = queue_run(store, project, now=1.0)
     claimed = claim(store, now=2.0)
-    assert (claimed.id, claimed.status, claimed.attempt, claimed.worker_id, claimed.started_at, claimed.config) == (run_id, RunStatus.RUNNING, 1, "w", 2.0, {"a": 1})
+    assert (claimed.id, claimed.status, claimed.attempt, claimed.worker_id, claimed.started_at, claimed.config) == (
+        run_id,
+        RunStatus.RUNNING,
+        1,
+        "w",
+        2.0,
+        {"a": 1},
+    )
     with store.write() as conn:
         seen = runs.beat_run(conn, run_id, 1, lease_s=10.0, progress=Progress(3, 9, "half", 1.5, {"loss": [[1, 0.5]]}), now=3.0)
         assert seen.progress == Progress(3, 9, "half", 1.5, {"loss": [[1, 0.5]]})
@@ -206,7 +213,11 @@ def test_changes_between_two_evaluations_are_paged_from_the_worst_or_the_best(st
             evaluation = Evaluation(key, key, key, "test", {}, 3, 0, None, 1.0)
             artefacts.put_evaluation(conn, project, evaluation, {anchor: {"ndcg@5": value, "rr@10": 0.0} for anchor, value in values.items()})
         worst = artefacts.page_changes(conn, project, "b", "t", "ndcg@5")
-        assert [(change.anchor_id, change.text, change.difference) for change in worst] == [("a1", "question 1", -0.5), ("a0", "question 0", 0.0), ("a2", "question 2", 0.5)]
+        assert [(change.anchor_id, change.text, change.difference) for change in worst] == [
+            ("a1", "question 1", -0.5),
+            ("a0", "question 0", 0.0),
+            ("a2", "question 2", 0.5),
+        ]
         assert [change.anchor_id for change in artefacts.page_changes(conn, project, "b", "t", "ndcg@5", best_first=True, offset=1, limit=1)] == ["a0"]
 
 

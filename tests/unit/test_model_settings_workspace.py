@@ -80,7 +80,7 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
     path = tmp_path / "sub" / "f.txt"
     with replace_file(path) as temporary:
         temporary.write_text("first")
-    with pytest.raises(RuntimeError), replace_file(path) as temporary:
+    with pytest.raises(RuntimeError), replace_file(path) as temporary:  # noqa: PT012 - the block is what is tested
         temporary.write_text("hal")
         raise RuntimeError
     assert path.read_text() == "first"

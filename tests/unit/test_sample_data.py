@@ -119,9 +119,5 @@ def test_what_is_trained_on_is_in_no_set_that_measures(contracts: Bundle, guard:
                 where.setdefault(gram, []).append(place)
         for place, found in enumerate(grams[first]):
             shared = Counter(other for gram in found for other in where.get(gram, ()))
-            leaks += [
-                (sets[first][place], sets[second][other])
-                for other, count in shared.items()
-                if count / min(len(found), len(grams[second][other])) >= 0.2
-            ]
+            leaks += [(sets[first][place], sets[second][other]) for other, count in shared.items() if count / min(len(found), len(grams[second][other])) >= 0.2]
     assert leaks == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -76,7 +78,7 @@ def test_the_candidates_of_an_anchor_stand_together_and_all_suspicious_before_al
     assert [status for status, _ in shown] == sorted((status for status, _ in shown), key=[CandidateStatus.SUSPICIOUS, CandidateStatus.PROPOSED].index)
     for wanted in (CandidateStatus.SUSPICIOUS, CandidateStatus.PROPOSED):
         anchors = [anchor for status, anchor in shown if status == wanted]
-        assert sum(one != other for one, other in zip(anchors, anchors[1:], strict=False)) <= 1
+        assert sum(one != other for one, other in itertools.pairwise(anchors)) <= 1
 
 
 def test_nothing_to_mine_gives_nothing():

@@ -44,7 +44,9 @@ def test_records_come_with_the_texts_an_expert_needs(workspace: Workspace, queue
     assert first.candidate.id == "d1"
     assert [answer.id for answer in first.positives] == ["d0", "d12"]
     assert (first.answers, POSITIVE_SHOWN) == (3, 2)
-    assert {(item.anchor_id, item.document_id) for item in next_records(workspace, queue, "bob")}.isdisjoint((item.anchor_id, item.document_id) for item in records)
+    assert {(item.anchor_id, item.document_id) for item in next_records(workspace, queue, "bob")}.isdisjoint(
+        (item.anchor_id, item.document_id) for item in records
+    )
 
 
 def test_an_empty_queue_gives_no_records(workspace: Workspace, small_project: str):
@@ -155,7 +157,9 @@ def test_the_same_judgements_give_the_same_snapshot_byte_for_byte(workspace: Wor
     first = take_snapshot(workspace, small_project, now=1.0)
     content = snapshot_path(workspace, first.id).read_bytes()
     with workspace.store.write() as conn:
-        judgements.append_judgements(conn, small_project, [Judgement("more-1", "a0", "d5", Label.HARD_NEGATIVE), Judgement("more-2", "a1", "d5", Label.SKIPPED)])
+        judgements.append_judgements(
+            conn, small_project, [Judgement("more-1", "a0", "d5", Label.HARD_NEGATIVE), Judgement("more-2", "a1", "d5", Label.SKIPPED)]
+        )
     second = take_snapshot(workspace, small_project, now=2.0)
     assert second.id != first.id
     with workspace.store.write() as conn:
@@ -169,7 +173,9 @@ def test_the_same_judgements_give_the_same_snapshot_byte_for_byte(workspace: Wor
 
 def test_a_snapshot_reads_back_what_was_judged(workspace: Workspace, small_project: str):
     with workspace.store.write() as conn:
-        judgements.append_judgements(conn, small_project, [Judgement("n-1", "a0", "d5", Label.HARD_NEGATIVE), Judgement("n-2", "a11", "d5", Label.HARD_NEGATIVE)])
+        judgements.append_judgements(
+            conn, small_project, [Judgement("n-1", "a0", "d5", Label.HARD_NEGATIVE), Judgement("n-2", "a11", "d5", Label.HARD_NEGATIVE)]
+        )
     ensure_split(workspace, small_project)
     snapshot = take_snapshot(workspace, small_project)
     data = read_snapshot(workspace, snapshot.id)

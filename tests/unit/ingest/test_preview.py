@@ -60,3 +60,8 @@ def test_a_word_of_an_expert_that_the_file_would_replace_is_counted(workspace: W
     with workspace.store.write() as conn:
         judgements.append_judgements(conn, small_project, [Judgement("by-an-expert", "a1", "d7", label)])
         assert preview_bundle(conn, small_project, Bundle(judgements=[import_judgement("a1", "d7", 2)])).judgements == Change(1, 0, 1)
+
+
+def test_a_judgement_that_says_what_stands_already_is_no_change(workspace: Workspace, small_project: str) -> None:
+    with workspace.store.read() as conn:
+        assert preview_bundle(conn, small_project, Bundle(judgements=[import_judgement("a1", "d1", 3)])).is_empty

@@ -242,7 +242,12 @@ def test_a_pair_file_uses_the_documents_the_project_has(tmp_path: Path, workspac
 
 def stored(workspace: Workspace, project: str) -> tuple:
     with workspace.store.read() as conn:
-        return (projects.get_project(conn, project), corpus.read_documents(conn, project), corpus.read_anchors(conn, project), judgements.read_log(conn, project))
+        return (
+            projects.get_project(conn, project),
+            corpus.read_documents(conn, project),
+            corpus.read_anchors(conn, project),
+            judgements.read_log(conn, project),
+        )
 
 
 @pytest.mark.parametrize("kind", ["beir", "pairs", "csv"])

@@ -53,7 +53,13 @@ def test_fusion_sums_reciprocal_ranks_ties_by_id():
     assert fuse_rankings([]) == fuse_rankings([[], []]) == []
 
 
-TEXTS = ["The tenant pays the rent monthly.", "Rents are due; the rent is paid late.", "Insurance covers the goods.", "the and of", "Insurance covers the goods."]
+TEXTS = [
+    "The tenant pays the rent monthly.",
+    "Rents are due; the rent is paid late.",
+    "Insurance covers the goods.",
+    "the and of",
+    "Insurance covers the goods.",
+]
 
 
 def index() -> LexicalIndex:

@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.model import PairsmithError
+from core.model import PairsmithError, hash_text
 from core.retrieval import vectors as module
 from core.retrieval.vectors import VectorCache, key_content, key_text
-from core.model import hash_text
 
 DIMENSION = 4
 

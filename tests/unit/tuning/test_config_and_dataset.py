@@ -92,7 +92,7 @@ def test_nothing_to_train_on_is_said():
 def test_generic_rows_make_up_their_share_and_no_more_than_there_are():
     rows, generic = [Row("a", "b")] * 85, [Row(f"g{n}", "h") for n in range(30)]
     mixed = mix_generic(rows, generic, 0.15, 0)
-    assert len(mixed) == len(set(row.anchor for row in mixed)) == 15
+    assert len(mixed) == len({row.anchor for row in mixed}) == 15
     assert mixed == mix_generic(rows, generic, 0.15, 0) != mix_generic(rows, generic, 0.15, 1)
     assert len(mix_generic(rows, generic, 0.5, 0)) == 30
     assert mix_generic(rows, generic, 0.0, 0) == []

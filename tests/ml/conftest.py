@@ -1,0 +1,26 @@
+"""One thread for the tiny model: more only wait for each other, minutes long where the machine is shared. `every_thread` undoes it for a real one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+
+@pytest.fixture(autouse=True, scope="package")
+def one_thread(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Keep torch to one thread."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def every_thread() -> Iterator[None]:
+    """As many threads as there are cores."""
+    torch.set_num_threads(os.cpu_count() or 1)
+    yield
+    torch.set_num_threads(1)

@@ -1,0 +1,70 @@
+"""Batches in which no row contradicts another."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.tuning.batches import ApartSampler, make_sampler, plan_batches
+from core.tuning.dataset import Row
+
+DOCUMENT = st.integers(0, 12).map("d{}".format)
+
+
+@st.composite
+def rows(draw) -> list[Row]:
+    answers = {f"a{n}": draw(st.frozensets(DOCUMENT, min_size=1, max_size=3)) for n in range(6)}
+    found = []
+    for _ in range(draw(st.integers(1, 25))):
+        anchor = draw(st.sampled_from(sorted(answers)))
+        shown = frozenset([draw(st.sampled_from(sorted(answers[anchor]))), *(draw(st.lists(DOCUMENT, max_size=2)))])
+        found.append(Row(anchor, "p", [], anchor, shown, answers[anchor]))
+    return found
+
+
+@given(rows=rows(), size=st.integers(1, 8), seed=st.randoms(use_true_random=False))
+@settings(max_examples=200, deadline=None, derandomize=True, database=None)
+def test_no_batch_holds_a_conflict_and_each_row_stands_in_exactly_one(rows: list[Row], size: int, seed):
+    order = list(range(len(rows)))
+    seed.shuffle(order)
+    batches = plan_batches(rows, order, size)
+    assert sorted(place for batch in batches for place in batch) == list(range(len(rows)))
+    for batch in batches:
+        assert 1 <= len(batch) <= size
+        for one in batch:
+            for other in batch:
+                if one < other:
+                    assert rows[one].anchor_id != rows[other].anchor_id
+                    assert rows[one].shown.isdisjoint(rows[other].answers)
+                    assert rows[other].shown.isdisjoint(rows[one].answers)
+
+
+def test_rows_without_conflict_fill_their_batches():
+    free = [Row(str(n), "p", anchor_id=f"a{n}") for n in range(10)]
+    assert [len(batch) for batch in plan_batches(free, range(10), 4)] == [4, 4, 2]
+    assert plan_batches([], [], 4) == []
+
+
+def test_an_epoch_is_shuffled_by_its_seed_and_never_longer_than_the_rows_need():
+    import torch
+
+    crowded = [Row("a", "p", anchor_id="a") for _ in range(4)] + [Row(str(n), "p", anchor_id=f"b{n}") for n in range(8)]
+
+    def epoch(number: int) -> list[list[int]]:
+        sampler = ApartSampler(crowded, crowded, batch_size=4, drop_last=False, generator=torch.Generator(), seed=7)
+        sampler.set_epoch(number)
+        assert len(sampler) == 3
+        return list(sampler)
+
+    assert epoch(0) == epoch(0) != epoch(1)
+    assert len(epoch(0)) == 3
+
+
+def test_the_sampler_finds_the_rows_of_each_data_set():
+    import torch
+    from datasets import Dataset
+
+    pairs, triples = [Row("a", "p", anchor_id="a")], [Row("b", "p", ["n"], "b"), Row("c", "p", ["n"], "c")]
+    build = make_sampler([pairs, triples])
+    data = Dataset.from_dict({"anchor": ["b", "c"], "positive": ["p", "p"], "negative_1": ["n", "n"]})
+    assert build(data, batch_size=2, drop_last=False, generator=torch.Generator(), seed=0).rows == triples

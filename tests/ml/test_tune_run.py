@@ -1,0 +1,140 @@
+"""A whole tuning run with a tiny model on the sample project."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sentence_transformers import SentenceTransformer
+
+from core.curation.snapshot import read_snapshot
+from core.ingest.sample import create_sample
+from core.model import ModelKind, PairsmithError
+from core.retrieval.fingerprint import fingerprint_folder
+from core.settings import Settings
+from core.store import artefacts, corpus, open_store, projects
+from core.tuning.tune_run import run_tuning
+from core.workspace import Workspace
+
+CONFIG = {"epochs": 2, "batch": 16, "learning_rate": 2e-3, "evaluations": 2, "generic_share": 0.1, "merge": False}
+pytestmark = pytest.mark.slow
+
+
+class Ear:
+    """Listens to a run and remembers the last series; asks it to stop at a step where told so."""
+
+    def __init__(self, stop_at: int | None = None) -> None:
+        self.stages: list[str] = []
+        self.series: dict[str, Any] = {}
+        self.stop_at = stop_at
+        self.should_stop = False
+
+    def stage(self, message: str, total: int = 0, step: int = 0) -> None:
+        self.stages.append(message)
+
+    def report(self, step: int, total: int | None = None, message: str | None = None, figures: Mapping[str, Any] | None = None, *, check: bool = True) -> None:
+        if figures:
+            self.series = dict(figures)
+            self.should_stop = self.stop_at is not None and step >= self.stop_at
+
+    def check(self) -> None:
+        if self.should_stop:
+            raise InterruptedError
+
+
+def make_workspace(home: Path, tiny_model: Path) -> Workspace:
+    settings = Settings(home=home, start_worker=False, base_model=str(tiny_model))
+    workspace = Workspace(settings, open_store(settings.url))
+    create_sample(workspace)
+    return workspace
+
+
+def _refuse_texts(workspace: Workspace, folder: Path) -> None:
+    """Fail where a file below the folder, which holds some model, quotes a text of the project."""
+    with workspace.store.read() as conn:
+        texts = [item.text for item in (*corpus.read_documents(conn, "contracts"), *corpus.read_anchors(conn, "contracts"))]
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert any(path.suffix == ".safetensors" for path in files)
+    for path in files:
+        content = path.read_bytes()
+        assert not any(text[:40].encode() in content for text in texts), path
+
+
+@pytest.fixture(scope="module")
+def runs(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Workspace, Ear, dict[str, Any]]]:
+    """The same run in two homes; the second is stopped in the middle once and goes on from its checkpoint."""
+    made = []
+    for name in ("one", "two"):
+        workspace = make_workspace(tmp_path_factory.mktemp("home") / name, tiny_model)
+        if name == "two":
+            with pytest.raises(InterruptedError):
+                run_tuning(workspace, "contracts", "run1", CONFIG, Ear(stop_at=60))
+            _refuse_texts(workspace, workspace.run_folder("run1") / "checkpoints")
+        ear = Ear()
+        made.append((workspace, ear, run_tuning(workspace, "contracts", "run1", CONFIG, ear)))
+    yield made
+    for workspace, _, _ in made:
+        workspace.store.close()
+
+
+def test_the_loss_falls_and_the_checkpoint_that_is_best_on_development_anchors_wins(runs: list):
+    _, ear, result = runs[0]
+    losses = [value for _, value in ear.series["loss"]]
+    assert np.mean(losses[-10:]) < 0.7 * np.mean(losses[:10])
+    (begin, base), *later = ear.series["dev_ndcg@5"]
+    assert (begin, result["dev"]["base"]) == (0, pytest.approx(base, abs=1e-5))
+    assert result["dev"]["tuned"] == pytest.approx(max(value for _, value in later), abs=1e-5)
+    assert [step for step, _ in ear.series["loss"]] == list(range(1, result["train"]["steps"] + 1))
+
+
+def test_the_result_names_what_it_was_made_from(runs: list):
+    workspace, _, result = runs[0]
+    with workspace.store.read() as conn:
+        record = artefacts.get_model(conn, "contracts", result["model_id"])
+        evaluated = artefacts.list_evaluations(conn, "contracts", part="test", run_id="run1")
+    assert (record.kind, record.base_id, record.snapshot_id, record.run_id) == (ModelKind.TUNED, result["base_id"], result["snapshot_id"], "run1")
+    assert {item.model_id for item in evaluated} == {result["base_id"], result["model_id"]}
+    assert result["test"]["difference"]["n"] == evaluated[0].n > 20
+    snapshot = read_snapshot(workspace, result["snapshot_id"])
+    assert 0 < result["train"]["rows"] <= sum(len(anchor.positives) for anchor in snapshot.anchors)
+
+
+def test_the_saved_model_loads_by_the_librarys_own_call_and_carries_its_fingerprint(runs: list):
+    workspace, _, result = runs[0]
+    with workspace.store.read() as conn:
+        record = artefacts.get_model(conn, "contracts", result["model_id"])
+    vectors = SentenceTransformer(record.location).encode(["a clause on insurance"], show_progress_bar=False)
+    assert vectors.shape == (1, 32)
+    assert fingerprint_folder(Path(record.location), max_length=record.max_length) == record.id == result["model_id"]
+
+
+def test_no_text_of_the_project_stands_in_any_file_of_the_model(runs: list):
+    """The checkpoints of the run that is stopped are looked through where it is stopped."""
+    workspace, _, _ = runs[0]
+    _refuse_texts(workspace, workspace.folder("models"))
+    assert list(workspace.run_folder("run1").glob("checkpoints/checkpoint-*")) == []
+
+
+def test_the_same_configuration_and_snapshot_give_the_same_model_interrupted_or_not(runs: list):
+    (_, first_ear, first), (_, second_ear, second) = runs
+    assert second["snapshot_id"] == first["snapshot_id"]
+    assert [step for step, _ in second_ear.series["loss"]] == [step for step, _ in first_ear.series["loss"]]
+    assert second["dev"]["tuned"] == pytest.approx(first["dev"]["tuned"], abs=0.02)
+    assert second["test"]["difference"]["gain"] == pytest.approx(first["test"]["difference"]["gain"], abs=0.02)
+
+
+def test_the_same_run_in_another_home_gives_the_same_weights(runs: list, tiny_model: Path, tmp_path: Path):
+    workspace = make_workspace(tmp_path / "three", tiny_model)
+    again = run_tuning(workspace, "contracts", "run1", CONFIG, Ear())
+    workspace.store.close()
+    assert again["model_id"] == runs[0][2]["model_id"]
+
+
+def test_a_project_with_too_few_labels_is_told_what_is_missing(workspace: Workspace, tiny_model: Path):
+    with workspace.store.write() as conn:
+        projects.add_project(conn, "bare", base_model=str(tiny_model))
+    with pytest.raises(PairsmithError, match="at least ten unrelated anchors"):
+        run_tuning(workspace, "bare", "r", CONFIG, Ear())
