@@ -56,7 +56,7 @@ def give_verdict(difference: Difference, *, guard_loss: float | None = None) -> 
         outcome, advice = Outcome.WORSE, "Keep the base model. Look at the worst anchors first: a label may be wrong there."
     elif difference.low <= 0 or difference.gain < MIN_GAIN or difference.groups < FEW_ANCHORS:
         outcome, advice = Outcome.UNCLEAR, _what_would_tell(difference)
-    elif guard_loss is not None and guard_loss > MAX_FORGETTING:
+    elif guard_loss is not None and guard_loss > MAX_FORGETTING + 1e-9:
         outcome, advice = Outcome.FORGOT, "Tune again with a larger share of generic pairs, or a lower learning rate."
     else:
         outcome, advice = Outcome.BETTER, "Look at the losses before you release: they are listed with the anchors."

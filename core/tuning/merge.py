@@ -37,7 +37,7 @@ def choose_weight(points: Sequence[MergePoint], base_guard: float, *, allowed_lo
     """
     if not points:
         raise ValueError("there are no points to choose from")
-    kept = [point for point in points if base_guard - point.guard <= allowed_loss]
+    kept = [point for point in points if base_guard - point.guard <= allowed_loss + 1e-9]
     if kept:
         return max(kept, key=lambda point: (point.dev, -point.weight))
     return max(points, key=lambda point: (point.guard, -point.weight))

@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 from core.model import Candidate, CandidateStatus, Document, Judgement, Label, RunKind, RunStatus, Source
 from core.store import candidates, corpus, judgements, projects, runs
 from core.workspace import Workspace
+from pages._ui.text import escape_label
 
 Open = Callable[..., AppTest]
 

@@ -90,7 +90,8 @@ def test_failures_are_told_in_words():
     assert "disk is full" in explain(OSError(28, "No space left on device"))
     assert "smaller batch" in explain(MemoryError())
     assert "smaller batch" in explain(RuntimeError("CUDA out of memory. Tried"))
-    assert "KeyError: 'x'. The log has the details" in explain(KeyError("x"))
+    assert "(KeyError). The log has the details" in explain(KeyError("secret"))
+    assert "secret" not in explain(KeyError("secret"))
 
 
 def test_a_worker_is_known_by_its_report_and_its_children_get_the_same_home(workspace: Workspace):

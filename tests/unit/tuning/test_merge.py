@@ -1,0 +1,47 @@
+"""Choosing how much of the tuned weights to keep, and what the blend does to a real model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from core.model import Document
+from core.retrieval.encoder import load_transformer
+from core.retrieval.models import describe_model
+from core.tuning.merge import MergePoint, choose_weight, merge_with_base
+from core.tuning.train import DevSet
+from tests.tiny_model import make_tiny_model
+
+
+def test_the_best_weight_that_forgets_little_is_chosen() -> None:
+    points = [MergePoint(0.5, 0.50, 0.80), MergePoint(0.7, 0.55, 0.79), MergePoint(1.0, 0.60, 0.70)]
+    assert choose_weight(points, 0.80).weight == 0.7
+
+
+def test_a_tie_goes_to_the_smaller_weight() -> None:
+    assert choose_weight([MergePoint(0.9, 0.5, 0.8), MergePoint(0.4, 0.5, 0.8)], 0.8).weight == 0.4
+
+
+def test_where_all_forget_the_one_that_forgets_least_is_chosen() -> None:
+    assert choose_weight([MergePoint(0.5, 0.5, 0.6), MergePoint(1.0, 0.9, 0.5)], 0.8).weight == 0.5
+
+
+def test_nothing_to_choose_from_is_an_error() -> None:
+    with pytest.raises(ValueError, match="no points"):
+        choose_weight([], 0.8)
+
+
+def test_the_blend_lies_on_the_line_between_base_and_tuned(tmp_path: Path, tiny_model: Path) -> None:
+    record = describe_model(str(tiny_model))
+    base, other = load_transformer(record), load_transformer(describe_model(str(make_tiny_model(tmp_path / "other", seed=1))))
+    tuned = {name: tensor.clone() for name, tensor in other.state_dict().items()}
+    dev = DevSet(["a"], ["the licensee"], {"a": {"d": 1}}, [Document("d", "the licensee may terminate"), Document("e", "payment is due")])
+    seen: list[tuple[int, int]] = []
+    chosen, points, base_guard = merge_with_base(record, other, dev, lambda step, total: seen.append((step, total)), weights=(0.25, 1.0))
+    assert [point.weight for point in points] == [0.25, 1.0]
+    assert seen == [(1, 2), (2, 2)]
+    assert 0 <= base_guard <= 1
+    for name, start in base.state_dict().items():
+        assert torch.allclose(other.state_dict()[name].float(), torch.lerp(start.float(), tuned[name].float(), chosen.weight), atol=1e-6), name
