@@ -79,12 +79,9 @@ class Split:
 
     components: Sequence[Sequence[str]]
     parts: Mapping[str, Part]
+    groups: Mapping[str, str]
+    """For each anchor the first id of those it shares answers with: the unit that intervals resample, loosened components or not."""
     warning: str = ""
-
-    @property
-    def groups(self) -> dict[str, str]:
-        """For each anchor the first id of its component: the unit that intervals resample."""
-        return {anchor_id: component[0] for component in self.components for anchor_id in component}
 
     def ids(self, part: Part) -> list[str]:
         """The anchors of a part, by id."""
@@ -98,7 +95,9 @@ def plan_split(workspace: Workspace, project_id: str) -> Split:
         positives = read_positives(judgements.read_qrels(conn, project_id))
     components, warning = loosen_components(positives, read_twins(workspace, project_id) or {})
     standing = {anchor.id: anchor.part for anchor in anchors if anchor.part is not None and anchor.id in positives}
-    return Split(components, assign_parts(components, standing), warning)
+    related = find_components(positives) if warning else components
+    groups = {anchor_id: component[0] for component in related for anchor_id in component}
+    return Split(components, assign_parts(components, standing), groups, warning)
 
 
 def ensure_split(workspace: Workspace, project_id: str) -> Split:

@@ -38,6 +38,10 @@ def execute_run(workspace: Workspace, run: Run) -> RunStatus:
             result = _find_handler(run.kind)(workspace, run, reporter)
             status, error = RunStatus.SUCCEEDED, None
         except Cancelled:
+            if not _was_asked(workspace, run):  # the machine goes down, nobody cancelled: another attempt goes on from here
+                with workspace.store.write() as conn:
+                    runs.requeue_run(conn, run.id, run.attempt)
+                return RunStatus.QUEUED
             result, status, error = None, RunStatus.CANCELLED, None
         except Superseded:
             print("Another process took this run over; stopping.", file=sys.stderr)
@@ -48,6 +52,11 @@ def execute_run(workspace: Workspace, run: Run) -> RunStatus:
         reporter.flush()
     engine.finish(run.id, run.attempt, status, result=result, error=error)
     return status
+
+
+def _was_asked(workspace: Workspace, run: Run) -> bool:
+    with workspace.store.read() as conn:
+        return runs.get_run(conn, run.id).cancel_requested
 
 
 def explain(problem: BaseException) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -104,4 +105,7 @@ class Reporter:
         while not self._ended.wait(INTERVAL_S * 2):
             with self._lock:
                 if self._clock() - self._sent_at >= INTERVAL_S * 2:
-                    self._send(self._progress)
+                    try:
+                        self._send(self._progress)
+                    except Exception:  # a database that is away for a moment must not silence the run for good
+                        traceback.print_exc()

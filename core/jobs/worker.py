@@ -13,7 +13,10 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 import uuid
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from core.jobs.encoder_server import EncoderServer
 from core.jobs.engine import LocalEngine, child_environment
@@ -43,7 +46,7 @@ class Worker:
         beating.start()
         try:
             while not self.stopping.is_set():
-                run = self.engine.claim(self.id)
+                run = self._claim()
                 if run is not None:
                     self._carry_out(run)
                 elif self.until_idle:
@@ -57,6 +60,14 @@ class Worker:
                 self.encoder.stop()
             with self.workspace.store.write() as conn:
                 workers.remove_worker(conn, self.id)
+
+    def _claim(self) -> Run | None:
+        try:
+            return self.engine.claim(self.id)
+        except SQLAlchemyError:
+            traceback.print_exc()
+            self.stopping.wait(BEAT_S)
+            return None
 
     def _carry_out(self, run: Run) -> None:
         if run.attempt > self.workspace.settings.attempts:
@@ -98,8 +109,11 @@ class Worker:
     def _beat(self) -> None:
         while True:
             url, token = (self.encoder.url, self.encoder.token) if self.encoder else (None, None)
-            with self.workspace.store.write() as conn:
-                workers.beat_worker(conn, self.id, host=platform.node(), pid=os.getpid(), encoder_url=url, encoder_token=token)
+            try:
+                with self.workspace.store.write() as conn:
+                    workers.beat_worker(conn, self.id, host=platform.node(), pid=os.getpid(), encoder_url=url, encoder_token=token)
+            except SQLAlchemyError:  # the database may be away for a moment; the next beat tries again
+                traceback.print_exc()
             if self.stopping.wait(BEAT_S):
                 return
 

@@ -117,6 +117,19 @@ def test_a_running_run_that_is_cancelled_stops_and_says_so(sample: Workspace):
     assert not child.is_running()
 
 
+def test_a_run_that_is_told_to_stop_though_nobody_cancelled_it_goes_on_in_another_attempt(sample: Workspace):
+    """A machine that goes down sends SIGTERM: that is no cancelling."""
+    run_id = LocalEngine(sample).enqueue("contracts", RunKind.TUNE, TUNE)
+    worker = start_worker(sample, until_idle=True)
+    wait_for(lambda: get(sample, run_id).progress.figures.get("loss"))
+    child = child_of(worker.pid, run_id)
+    assert child is not None
+    child.terminate()
+    assert worker.wait(timeout=240) == 0
+    run = get(sample, run_id)
+    assert (run.status, run.attempt) == (RunStatus.SUCCEEDED, 2)
+
+
 def ask(url: str, token: str | None, body: bytes, path: str = "/encode") -> tuple[int, dict]:
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
