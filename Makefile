@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
-export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
+test quick bench: export HF_HUB_OFFLINE = 1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run worker test quick lint format types imports bench screenshots clean

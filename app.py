@@ -17,18 +17,19 @@ from core.jobs.engine import ensure_worker, has_worker
 from core.workspace import open_workspace
 
 
-async def ready(_: Request) -> JSONResponse:
-    """Readiness: the database answers."""
-    return JSONResponse({"ready": True, "version": __version__, "worker": has_worker(open_workspace())})
+def ready(_: Request) -> JSONResponse:
+    """Readiness: the database answers. Not a coroutine, so a slow database holds up nobody else."""
+    return JSONResponse({"ready": True, "version": __version__, "worker": has_worker(app.state["workspace"])})
 
 
 @asynccontextmanager
-async def lifespan(_: st.App) -> AsyncIterator[None]:
-    """Open the home, and start a worker where none is alive."""
+async def lifespan(app: st.App) -> AsyncIterator[dict[str, object]]:
+    """Open the home once, and start a worker where none is alive."""
     workspace = open_workspace()
     if workspace.settings.start_worker:
         ensure_worker(workspace)
-    yield
+    yield {"workspace": workspace}
+    workspace.store.close()
 
 
 app = st.App(Path(__file__).parent / "pages" / "_router.py", routes=[Route("/ready", ready)], lifespan=lifespan)

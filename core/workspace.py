@@ -1,6 +1,7 @@
 """The composition root: one home folder with its store. Everything that works gets a `Workspace` handed in.
 
-The folder holds the database, `vectors/`, `models/`, `snapshots/`, `lexical/`, `maps/` and `runs/<id>/`, and is safe to copy while nothing runs.
+The folder holds the database, `vectors/`, `models/`, `snapshots/`, `lexical/`, `maps/` and `runs/<id>/`, and is safe to copy while nothing runs:
+what the database says of files in it is relative to it, so that a home that was moved or restored elsewhere finds its models and maps.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ class Workspace:
 
     settings: Settings
     store: Store
+
+    def __post_init__(self) -> None:
+        self.store.home = self.settings.home
 
     @property
     def home(self) -> Path:

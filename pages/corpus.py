@@ -5,13 +5,13 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from core.model import Anchor, Document, Part, RunKind
+from core.model import Anchor, Part, RunKind
 from core.retrieval.lexical import open_lexical
 from core.store import corpus, projects
 from pages._ui.import_panel import draw_import
 from pages._ui.page import open_page
 from pages._ui.runs import latest_run, watch_run
-from pages._ui.text import show_document, show_text
+from pages._ui.text import show_document, show_text, to_row
 
 ROWS = 10
 ROW_PX = 72
@@ -47,7 +47,7 @@ def draw_documents(total: int) -> None:
         start = choose_page(total, "documents")
         with page.workspace.store.read() as conn:
             shown = corpus.read_documents(conn, page.project_id, offset=start, limit=ROWS)
-    chosen = choose_row(pd.DataFrame([to_row(doc) for doc in shown]), f"document-rows-{query}-{start}", "Documents of the corpus")
+    chosen = choose_row(pd.DataFrame([to_row(doc, CUT) for doc in shown]), f"document-rows-{query}-{start}", "Documents of the corpus")
     if chosen is None:
         st.caption("Choose a row to read the document in full.")
     else:
@@ -72,13 +72,6 @@ def draw_anchors() -> None:
         with st.container(border=True):
             show_text(shown[chosen][0].text)
     st.page_link("label.py", label="Label answers", icon=":material/search:")
-
-
-def to_row(document: Document) -> dict[str, str]:
-    """A document as a row: its text cut, its fields as columns."""
-    cut = document.text if len(document.text) <= CUT else document.text[: CUT - 1] + "…"
-    named = {"Title": document.title} if document.title else {}
-    return {"Id": document.id} | named | {"Text": cut} | {name.replace("_", " ").capitalize(): value for name, value in document.fields.items()}
 
 
 def to_anchor_row(anchor: Anchor, answers: int) -> dict[str, object]:

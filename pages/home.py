@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 
 from core.curation.next_step import Step, list_steps, next_step, read_standing
@@ -16,6 +18,7 @@ from pages._ui.verdict import badge_verdict, read_verdict
 
 SHOWN = 8
 EMBEDDED, HUB, FOLDER = "The built-in model", "A model from the Hugging Face hub", "A folder on this machine"
+MODEL_KEYS = {HUB: "hub_id", FOLDER: "model_folder"}
 page = open_page(
     "Pairsmith",
     ":material/home:",
@@ -35,18 +38,23 @@ def open_sample() -> None:
     open_project(SAMPLE_ID)
 
 
-def create_project(name: str, base_model: str) -> None:
-    """Make a project and open it; what is wrong is said in its place. Preparing the model at once shows early whether it can be had."""
+def create_project() -> None:
+    """Make the project that the form describes now and open it; what is wrong is said in its place.
+
+    Preparing the model at once shows early whether it can be had.
+    """
+    name, kind = st.session_state["new_name"].strip(), st.session_state["base_kind"]
+    base_model = EMBEDDED_DEFAULT if kind == EMBEDDED else str(st.session_state.get(MODEL_KEYS[kind], preset_model(kind))).strip()
     try:
-        if not name.strip():
+        if not name:
             raise PairsmithError("Give the project a name first.")
-        if base_model != EMBEDDED_DEFAULT and not base_model.strip():
+        if not base_model:
             raise PairsmithError("Say which base model to use, or choose the built-in one.")
-        if st.session_state["base_kind"] == FOLDER:
-            locate_model(base_model.strip())
+        if kind == FOLDER:
+            locate_model(base_model)
         with page.workspace.store.write() as conn:
             project_id = projects.suggest_id(conn, name)
-            projects.add_project(conn, project_id, name=name.strip(), base_model=base_model.strip())
+            projects.add_project(conn, project_id, name=name, base_model=base_model)
     except PairsmithError as error:
         st.session_state["home_error"] = str(error)
         return
@@ -54,6 +62,20 @@ def create_project(name: str, base_model: str) -> None:
     open_project(project_id)
     st.session_state["new_name"] = ""
     st.session_state["home_said"] = f"The project is there, with the id {project_id}."
+
+
+def kind_of_model(reference: str) -> str:
+    """Which of the three kinds of base model a reference names: a hub id is an owner and a model with one slash between."""
+    if reference == EMBEDDED_DEFAULT:
+        return EMBEDDED
+    is_folder = Path(reference).expanduser().is_dir() or reference.startswith(("/", ".", "~")) or reference.count("/") != 1
+    return FOLDER if is_folder else HUB
+
+
+def preset_model(kind: str) -> str:
+    """What the form offers for a kind: the installation's base model where it is of that kind, else a suggestion."""
+    default = page.workspace.settings.base_model
+    return default if kind_of_model(default) == kind else SUGGESTED_HUB_ID if kind == HUB else ""
 
 
 def draw_next(project: Project) -> None:
@@ -110,21 +132,24 @@ def draw_project(project: Project) -> None:
 
 def draw_new() -> None:
     """The form for a project of one's own."""
-    name = st.text_input("Name", key="new_name", placeholder="Supplier contracts", max_chars=80)
+    st.text_input("Name", key="new_name", placeholder="Supplier contracts", max_chars=80)
+    kinds = [EMBEDDED, HUB, FOLDER]
+    usual = kind_of_model(page.workspace.settings.base_model)
+    captions = ["all-MiniLM-L6-v2, small and quick, works without a network.", "Fetched once by the worker.", "Saved by sentence-transformers."]
     kind = st.radio(
         "Base model",
-        [EMBEDDED, HUB, FOLDER],
+        kinds,
+        index=kinds.index(usual),
         key="base_kind",
-        captions=["all-MiniLM-L6-v2, small and quick, works without a network.", "Fetched once by the worker.", "Saved by sentence-transformers."],
+        captions=[f"{words} The default here." if name == usual else words for name, words in zip(kinds, captions, strict=True)],
         help="The model you start from. Tuning makes a copy that knows your field; the base itself is never changed.",
     )
-    base_model = EMBEDDED_DEFAULT
     if kind == HUB:
-        base_model = st.text_input("Hub id", value=SUGGESTED_HUB_ID, key="hub_id", help="The name on huggingface.co, owner and model with a slash between.")
+        st.text_input("Hub id", value=preset_model(HUB), key=MODEL_KEYS[HUB], help="The name on huggingface.co, owner and model with a slash between.")
         st.caption("Needs a connection to the hub once. If no hub answers, the project says so here, and the built-in model is the way to begin.")
     elif kind == FOLDER:
-        base_model = st.text_input("Folder", key="model_folder", placeholder="/models/my-encoder")
-    st.button("Create project", on_click=create_project, args=(name, base_model), icon=":material/add:")
+        st.text_input("Folder", value=preset_model(FOLDER), key=MODEL_KEYS[FOLDER], placeholder="/models/my-encoder")
+    st.button("Create project", on_click=create_project, icon=":material/add:")
 
 
 if error := st.session_state.pop("home_error", None):

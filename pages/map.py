@@ -12,7 +12,7 @@ from core.model import Document, ModelKind, Projection, RunKind, RunStatus
 from core.store import artefacts, corpus
 from pages._ui.charts import MAX_POINTS, MapPoints, choose_points, draw_map
 from pages._ui.clumps import show_comparison, show_flag, show_single
-from pages._ui.map_controls import choose_anchor, choose_colours, draw_hotspots, keep_choice, show_chosen
+from pages._ui.map_controls import choose_anchor, choose_colours, chosen_document, draw_hotspots, keep_choice, show_chosen
 from pages._ui.page import Page, get_workspace, open_page
 from pages._ui.runs import latest_run, start_run, watch_run
 from pages._ui.text import escape_hover
@@ -66,10 +66,11 @@ def draw_maps(page: Page, projection: Projection, path: Path) -> None:
     most = POINTS_DRAWN
     if len(ids) > POINTS_DRAWN:
         most = st.segmented_control("Points drawn", [POINTS_DRAWN, MAX_POINTS], default=POINTS_DRAWN, required=True, key="map_most")
+    chosen = chosen_document(page)
     maps, side = st.columns([5, 2], gap="medium")
     with side:
         show_chosen(page, answers)
-    rows = choose_points(ids, most, hotspots | {*answers, st.session_state.get("map_document", "")})
+    rows = choose_points(ids, most, hotspots | {*answers, chosen})
     hover = {item: escape_hover(f"{item} · {outlines[item].content}" if item in outlines else item, 90) for item in (ids[row] for row in rows)}
     points = MapPoints(
         ids=[ids[row] for row in rows],
@@ -79,7 +80,7 @@ def draw_maps(page: Page, projection: Projection, path: Path) -> None:
         hover=list(hover.values()),
         hotspots=hotspots,
         answers=answers,
-        chosen=st.session_state.get("map_document", ""),
+        chosen=chosen,
     )
     figure = draw_map(points, shown)
     with maps:
@@ -87,7 +88,7 @@ def draw_maps(page: Page, projection: Projection, path: Path) -> None:
         alt = f"Maps of base and tuned, {together}" if points.tuned is not None else "Map of the documents under the base model"
         config = {"displaylogo": False, "scrollZoom": True, "toImageButtonOptions": {"format": "png", "filename": "pairsmith-map", "scale": 2}}
         key = f"map-{projection.id}"
-        st.plotly_chart(figure, key=key, on_select=lambda: keep_choice(key), selection_mode="points", config=config, alt=alt)
+        st.plotly_chart(figure, key=key, on_select=lambda: keep_choice(page, key), selection_mode="points", config=config, alt=alt)
         total = figures.get("documents", len(ids))
         st.caption(
             f"Showing {len(rows):,} of {total:,} documents. Near is alike; the axes have no unit. Scroll to zoom, drag to move both; "

@@ -89,7 +89,7 @@ def draw_buttons(page: Page, record: ReviewRecord) -> None:
     """The same decisions without the panel: one record, each button bound to it."""
     if st.session_state.get(NOTICE):
         st.text(st.session_state.pop(NOTICE))
-    st.caption("For assistive technology, or where the panel does not work. It shows the record the panel is at.")
+    st.caption("For assistive technology, or where the panel does not work.")
     st.text(record.anchor)
     left, right = st.columns(2)
     with left:

@@ -15,7 +15,8 @@ from pages._ui.page import open_page
 from pages._ui.past_runs import draw_past
 from pages._ui.runs import format_seconds, start_run, watch_run
 from pages._ui.series import draw_series
-from pages._ui.tune_form import draw_config
+from pages._ui.text import escape_label
+from pages._ui.tune_form import draw_config, read_config
 from pages._ui.verdict import read_verdict, show_verdict
 
 PAST = 20
@@ -63,9 +64,12 @@ def draw_estimate(config: TuneConfig, ready: Readiness) -> None:
     st.caption(f"{ready.pairs:,} pairs to learn from, {estimate.steps:,} steps, about {format_seconds(estimate.seconds)} {source}.")
 
 
-def launch(config: TuneConfig) -> None:
-    """Queue the run; a second one while another goes on is refused with words."""
+def launch() -> None:
+    """Queue the run with the knobs as they stand now; what cannot be run, or a second run while another goes on, is refused with words."""
     try:
+        config = read_config()
+        if obstacle := find_obstacle(read_ready(config.min_grade)):
+            raise PairsmithError(obstacle)
         LocalEngine(page.workspace).enqueue_alone(page.project_id, RunKind.TUNE, config.to_json())
     except PairsmithError as error:
         st.session_state["tune_refused"] = str(error)
@@ -94,7 +98,7 @@ def draw_launch(*, is_next: bool = True) -> None:
     if config is None or obstacle:
         st.button("Start tuning", type=kind, icon=":material/play_arrow:", disabled=True, key="start_tuning")
     else:
-        st.button("Start tuning", type=kind, icon=":material/play_arrow:", on_click=launch, args=(config,), key="start_tuning")
+        st.button("Start tuning", type=kind, icon=":material/play_arrow:", on_click=launch, key="start_tuning")
 
 
 def draw_live(run: Run) -> None:
@@ -168,7 +172,7 @@ def ensure_map(model_id: str) -> None:
 
 
 if refused := st.session_state.pop("tune_refused", None):
-    st.warning(refused, icon=":material/warning:")
+    st.warning(escape_label(refused), icon=":material/warning:")
 with page.workspace.store.read() as conn:
     past_runs = runs.list_runs(conn, page.project_id, kind=RunKind.TUNE, limit=PAST)
 active = next((run for run in past_runs if not run.status.is_over), None)

@@ -9,7 +9,10 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from core.curation.twins import read_twins, write_twins
+from core.model import ModelRecord
+from core.retrieval.encoder import embed_documents
 from core.retrieval.vectors import Floats
+from core.store import corpus, projects
 from core.workspace import Workspace
 
 THRESHOLD = 0.98
@@ -43,11 +46,14 @@ def group_near_duplicates(ids: Sequence[str], vectors: Floats, *, threshold: flo
     return {document_id: min(group) for group in members.values() if len(group) > 1 for document_id in group}
 
 
-def ensure_twins(workspace: Workspace, project_id: str, ids: Sequence[str], vectors: Floats) -> dict[str, str]:
-    """The near-duplicate groups of the project's documents, computed once a corpus revision from the base model's `vectors` (n, d)."""
+def ensure_twins(workspace: Workspace, project_id: str, base: ModelRecord) -> dict[str, str]:
+    """The near-duplicate groups of the project's documents under its base model, computed once a corpus revision."""
     known = read_twins(workspace, project_id)
     if known is not None:
         return known
-    groups = group_near_duplicates(ids, vectors)
-    write_twins(workspace, project_id, groups)
+    with workspace.store.read() as conn:
+        revision = projects.get_project(conn, project_id).corpus_revision
+        documents = corpus.read_documents(conn, project_id)
+    groups = group_near_duplicates([doc.id for doc in documents], embed_documents(workspace, base, documents))
+    write_twins(workspace, project_id, groups, revision)
     return groups

@@ -79,9 +79,12 @@ class Split:
 
     components: Sequence[Sequence[str]]
     parts: Mapping[str, Part]
-    groups: Mapping[str, str]
-    """For each anchor the first id of those it shares answers with: the unit that intervals resample, loosened components or not."""
     warning: str = ""
+
+    @property
+    def groups(self) -> dict[str, str]:
+        """For each anchor the first id of its component: the unit that intervals resample."""
+        return {anchor_id: component[0] for component in self.components for anchor_id in component}
 
     def ids(self, part: Part) -> list[str]:
         """The anchors of a part, by id."""
@@ -95,9 +98,7 @@ def plan_split(workspace: Workspace, project_id: str) -> Split:
         positives = read_positives(judgements.read_qrels(conn, project_id))
     components, warning = loosen_components(positives, read_twins(workspace, project_id) or {})
     standing = {anchor.id: anchor.part for anchor in anchors if anchor.part is not None and anchor.id in positives}
-    related = find_components(positives) if warning else components
-    groups = {anchor_id: component[0] for component in related for anchor_id in component}
-    return Split(components, assign_parts(components, standing), groups, warning)
+    return Split(components, assign_parts(components, standing), warning)
 
 
 def ensure_split(workspace: Workspace, project_id: str) -> Split:
@@ -116,7 +117,7 @@ def loosen_components(positives: Mapping[str, Sequence[str]], twins: Mapping[str
     """Components that can be split, and a warning where that took loosening.
 
     One component of more than `GIANT` of at least `FEW` anchors leaves nothing to hold out. Then near-duplicates are let go first (a model that
-    finds everything alike makes them), then shared answers.
+    finds everything alike makes them), then single shared answers: only anchors with exactly the same answers, such as rephrasings, stay together.
     """
     components = find_components(positives, twins)
     if not _has_giant(components):
@@ -124,8 +125,12 @@ def loosen_components(positives: Mapping[str, Sequence[str]], twins: Mapping[str
     components = find_components(positives)
     if not _has_giant(components):
         return components, "Near-duplicates join almost all anchors, so they were not kept together: an answer's twin may stand on both sides."
-    return [[anchor_id] for anchor_id in sorted(positives)], (
-        "Almost all anchors share answers, so each was placed by itself: the same answer may stand in training and test, and the result may flatter."
+    same: dict[frozenset[str], list[str]] = {}
+    for anchor_id in sorted(positives):
+        same.setdefault(frozenset(positives[anchor_id]), []).append(anchor_id)
+    return sorted(same.values()), (
+        "Almost all anchors share answers, so only those with exactly the same ones were kept together: an answer may stand in training and in test, "
+        "and the result may flatter."
     )
 
 

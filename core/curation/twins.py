@@ -16,19 +16,16 @@ def read_twins(workspace: Workspace, project_id: str) -> dict[str, str] | None:
     if not path.exists():
         return None
     stored = json.loads(path.read_text(encoding="utf-8"))
-    return dict(stored["groups"]) if stored["revision"] == _revision(workspace, project_id) else None
+    with workspace.store.read() as conn:
+        revision = projects.get_project(conn, project_id).corpus_revision
+    return dict(stored["groups"]) if stored["revision"] == revision else None
 
 
-def write_twins(workspace: Workspace, project_id: str, groups: Mapping[str, str]) -> None:
-    """Keep the groups for the corpus as it is now."""
+def write_twins(workspace: Workspace, project_id: str, groups: Mapping[str, str], revision: int) -> None:
+    """Keep the groups for the corpus revision they were computed from."""
     with replace_file(_path(workspace, project_id)) as path:
-        path.write_text(json.dumps({"revision": _revision(workspace, project_id), "groups": dict(groups)}), encoding="utf-8")
+        path.write_text(json.dumps({"revision": revision, "groups": dict(groups)}), encoding="utf-8")
 
 
 def _path(workspace: Workspace, project_id: str) -> Path:
     return workspace.home / "twins" / f"{project_id}.json"
-
-
-def _revision(workspace: Workspace, project_id: str) -> int:
-    with workspace.store.read() as conn:
-        return projects.get_project(conn, project_id).corpus_revision

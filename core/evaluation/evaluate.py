@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from core.curation.near_duplicates import ensure_twins
 from core.curation.split import ensure_split
 from core.evaluation.guard import measure_guard
 from core.evaluation.measures import PRIMARY, Scores, average, score_ranking
 from core.evaluation.significance import Difference, compare_scores, mean_interval
-from core.evaluation.systems import BM25, OnProgress, find_system, rank_bm25, rank_model
+from core.evaluation.systems import BASE, BM25, OnProgress, find_system, rank_bm25, rank_model
 from core.evaluation.verdict import Verdict, give_verdict
 from core.model import Evaluation, PairsmithError, Part
 from core.store import artefacts, corpus, judgements
@@ -47,6 +48,9 @@ def evaluate_system(
 
     Raises `PairsmithError` when that part has no anchor with an answer.
     """
+    base = find_system(workspace, project_id, BASE)
+    if base is not None:
+        ensure_twins(workspace, project_id, base)
     groups = ensure_split(workspace, project_id).groups
     with workspace.store.read() as conn:
         anchors = corpus.read_anchors(conn, project_id, part=None if part == ALL else Part(part))
@@ -101,10 +105,10 @@ def compare_models(
 ) -> Comparison:
     """Evaluate two systems on the same anchors and give the verdict, the guard set measured for both."""
     figures = [evaluate_system(workspace, project_id, system, part, run_id=run_id, on_progress=on_progress) for system in (base, tuned)]
-    groups = ensure_split(workspace, project_id).groups
+    split = ensure_split(workspace, project_id)
     scores = [{anchor_id: values[PRIMARY] for anchor_id, values in figure.scores.items()} for figure in figures]
-    difference = compare_scores(scores[0], scores[1], groups)
+    difference = compare_scores(scores[0], scores[1], split.groups)
     records = [find_system(workspace, project_id, system) for system in (base, tuned)]
     guard = {name: measure_guard(workspace, record) for name, record in zip(("base", "tuned"), records, strict=True) if record is not None}
     loss = guard["base"] - guard["tuned"] if len(guard) == 2 else None
-    return Comparison(figures[0], figures[1], difference, guard, give_verdict(difference, guard_loss=loss))
+    return Comparison(figures[0], figures[1], difference, guard, give_verdict(difference, guard_loss=loss, warning=split.warning))

@@ -37,7 +37,7 @@ class Difference:
     ties: int
     losses: int
     detectable: float
-    """The smallest true difference that as many anchors would show four times out of five."""
+    """The smallest true difference that such anchors, in such groups, would show four times out of five: 2.80 standard errors."""
 
 
 def compare_scores(base: Mapping[str, float], tuned: Mapping[str, float], groups: Mapping[str, str] | None = None, *, seed: int = 0) -> Difference:
@@ -55,8 +55,7 @@ def compare_scores(base: Mapping[str, float], tuned: Mapping[str, float], groups
     sums = np.asarray(np.bincount(group_of, weights=differences), dtype=np.float64)
     sizes = np.bincount(group_of).astype(np.float64)
     rng = np.random.default_rng(seed)
-    low, high = _bootstrap(sums, sizes, rng)
-    spread = float(np.std(differences, ddof=1)) if len(differences) > 1 else ASSUMED_SPREAD
+    low, high, error = _bootstrap(sums, sizes, rng)
     return Difference(
         gain=float(differences.mean()),
         low=low,
@@ -67,12 +66,12 @@ def compare_scores(base: Mapping[str, float], tuned: Mapping[str, float], groups
         wins=int((differences > 1e-9).sum()),
         ties=int((np.abs(differences) <= 1e-9).sum()),
         losses=int((differences < -1e-9).sum()),
-        detectable=detectable_difference(len(shared), spread),
+        detectable=_POWER_FACTOR * error if len(sums) > 1 else math.inf,
     )
 
 
 def detectable_difference(n: int, spread: float = ASSUMED_SPREAD) -> float:
-    """The smallest mean difference that `n` anchors show with 80 % power at the 5 % level: 2.80 · spread / √n."""
+    """The smallest mean difference that `n` unrelated anchors show with 80 % power at the 5 % level: 2.80 · spread / √n."""
     return _POWER_FACTOR * spread / math.sqrt(n) if n > 0 else math.inf
 
 
@@ -83,7 +82,8 @@ def mean_interval(scores: Mapping[str, float], groups: Mapping[str, str] | None 
     return difference.low, difference.high
 
 
-def _bootstrap(sums: NDArray[np.float64], sizes: NDArray[np.float64], rng: np.random.Generator) -> tuple[float, float]:
+def _bootstrap(sums: NDArray[np.float64], sizes: NDArray[np.float64], rng: np.random.Generator) -> tuple[float, float, float]:
+    """The interval of the mean and its standard error."""
     means = np.empty(RESAMPLES)
     step = max(1, 4_000_000 // len(sums))
     for start in range(0, RESAMPLES, step):
@@ -91,7 +91,7 @@ def _bootstrap(sums: NDArray[np.float64], sizes: NDArray[np.float64], rng: np.ra
         means[start : start + len(picks)] = sums[picks].sum(axis=1) / sizes[picks].sum(axis=1)
     tail = _tail_share(len(sums))
     low, high = np.percentile(means, [100 * tail, 100 * (1 - tail)])
-    return float(low), float(high)
+    return float(low), float(high), float(np.std(means))
 
 
 def _tail_share(groups: int) -> float:

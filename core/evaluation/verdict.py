@@ -1,7 +1,7 @@
 """The verdict in words, and its rule.
 
-Better: gain of at least `MIN_GAIN` in NDCG@5 on `FEW_ANCHORS` unrelated anchors or more, interval above 0, and at most `MAX_FORGETTING` lost on
-the guard set. Worse: interval below 0. Everything else cannot be told apart with the anchors there are.
+Fewer than `FEW_ANCHORS` unrelated held-out anchors give no verdict, whatever the figures say. Better: gain of at least `MIN_GAIN` in NDCG@5, interval
+above 0, and at most `MAX_FORGETTING` lost on the guard set. Worse: interval below 0. Everything else cannot be told apart with the anchors there are.
 """
 
 from __future__ import annotations
@@ -45,22 +45,25 @@ class Verdict:
     advice: str
 
 
-def give_verdict(difference: Difference, *, guard_loss: float | None = None) -> Verdict:
+def give_verdict(difference: Difference, *, guard_loss: float | None = None, warning: str = "") -> Verdict:
     """The verdict on a difference in NDCG@5 over held-out anchors.
 
-    `guard_loss`: base minus tuned NDCG@5 on the guard set; None where it was not measured, which is said.
+    `guard_loss`: base minus tuned NDCG@5 on the guard set; None where it was not measured, which is said. `warning`: what is wrong with the
+    split, said with the reason.
     """
     figures = f"{difference.gain:+.3f} NDCG@5 on {difference.n} held-out anchors (95 % interval {difference.low:+.3f} to {difference.high:+.3f})"
     guard = "General knowledge was not measured." if guard_loss is None else f"On general questions it changed by {-guard_loss:+.3f}."
-    if difference.high < 0:
+    if difference.groups < FEW_ANCHORS:
+        outcome, advice = Outcome.UNCLEAR, _what_would_tell(difference)
+    elif difference.high < 0:
         outcome, advice = Outcome.WORSE, "Keep the base model. Look at the worst anchors first: a label may be wrong there."
-    elif difference.low <= 0 or difference.gain < MIN_GAIN or difference.groups < FEW_ANCHORS:
+    elif difference.low <= 0 or difference.gain < MIN_GAIN:
         outcome, advice = Outcome.UNCLEAR, _what_would_tell(difference)
     elif guard_loss is not None and guard_loss > MAX_FORGETTING + 1e-9:
         outcome, advice = Outcome.FORGOT, "Tune again with a larger share of generic pairs, or a lower learning rate."
     else:
         outcome, advice = Outcome.BETTER, "Look at the losses before you release: they are listed with the anchors."
-    return Verdict(outcome, TITLES[outcome], f"{figures}. {guard}", advice)
+    return Verdict(outcome, TITLES[outcome], " ".join(filter(None, [f"{figures}.", guard, warning])), advice)
 
 
 def _what_would_tell(difference: Difference) -> str:

@@ -15,6 +15,8 @@ import threading
 import time
 import traceback
 import uuid
+from collections.abc import Callable
+from typing import TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -25,6 +27,7 @@ from core.store import runs, workers
 from core.workspace import Workspace, open_workspace
 
 BEAT_S = 2.0
+Answer = TypeVar("Answer")
 
 
 class Worker:
@@ -46,7 +49,7 @@ class Worker:
         beating.start()
         try:
             while not self.stopping.is_set():
-                run = self._claim()
+                run = self._patiently(lambda: self.engine.claim(self.id), None)
                 if run is not None:
                     self._carry_out(run)
                 elif self.until_idle:
@@ -61,13 +64,15 @@ class Worker:
             with self.workspace.store.write() as conn:
                 workers.remove_worker(conn, self.id)
 
-    def _claim(self) -> Run | None:
-        try:
-            return self.engine.claim(self.id)
-        except SQLAlchemyError:
-            traceback.print_exc()
-            self.stopping.wait(BEAT_S)
-            return None
+    def _patiently(self, action: Callable[[], Answer], otherwise: Answer) -> Answer:
+        """Do it again until the database answers; `otherwise` only where the worker is told to stop meanwhile."""
+        while True:
+            try:
+                return action()
+            except SQLAlchemyError:
+                traceback.print_exc()
+                if self.stopping.wait(BEAT_S):
+                    return otherwise
 
     def _carry_out(self, run: Run) -> None:
         if run.attempt > self.workspace.settings.attempts:
@@ -86,20 +91,24 @@ class Worker:
         while child.poll() is None and not self.stopping.is_set():
             time.sleep(0.1)
             now = time.monotonic()
-            if asked_at is None and self._is_cancelled(run):
+            if asked_at is None and self._patiently(lambda: self._is_cancelled(run), False):
                 child.terminate()
                 asked_at = now
             elif asked_at is not None and now - asked_at > self.workspace.settings.cancel_grace_s:
                 child.kill()
         if child.returncode is None:
             return  # the worker ends, the child goes on and finishes its run itself
-        if asked_at is not None:
+        self._patiently(lambda: self._settle(run, child.returncode, cancelled=asked_at is not None), None)
+
+    def _settle(self, run: Run, exit_code: int, *, cancelled: bool) -> None:
+        """Store how a run ended whose child said nothing itself; one that did is left as it is."""
+        if cancelled:
             self.engine.finish(run.id, run.attempt, RunStatus.CANCELLED)
         elif run.attempt < self.workspace.settings.attempts:
             with self.workspace.store.write() as conn:
                 runs.requeue_run(conn, run.id, run.attempt)
         else:
-            message = f"The run's process ended without a result (exit code {child.returncode}) {run.attempt} times. Look at its log."
+            message = f"The run's process ended without a result (exit code {exit_code}) {run.attempt} times. Look at its log."
             self.engine.finish(run.id, run.attempt, RunStatus.FAILED, error=message)
 
     def _is_cancelled(self, run: Run) -> bool:

@@ -1,4 +1,7 @@
-"""What runs leave behind: snapshots, models, evaluations with their scores, projections."""
+"""What runs leave behind: snapshots, models, evaluations with their scores, projections.
+
+Invariant: a place inside the home is stored relative to it and given back absolute, so that a home that was moved finds its models and maps.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, select
@@ -18,9 +22,11 @@ _CHUNK = 500
 
 
 def put_snapshot(conn: Connection, project_id: str, snapshot: Snapshot) -> None:
-    """Store a snapshot; the same content again changes nothing."""
+    """Store a snapshot; the same content again only says up to which judgement it holds."""
     values = vars(snapshot) | {"project_id": project_id, "counts": dict(snapshot.counts)}
-    conn.execute(insert_for(conn, snapshots).values(**values).on_conflict_do_nothing())
+    insert = insert_for(conn, snapshots).values(**values)
+    last_seq = insert.excluded.last_seq
+    conn.execute(insert.on_conflict_do_update(index_elements=["project_id", "id"], set_={"last_seq": last_seq}, where=snapshots.c.last_seq < last_seq))
 
 
 def list_snapshots(conn: Connection, project_id: str) -> list[Snapshot]:
@@ -32,13 +38,14 @@ def list_snapshots(conn: Connection, project_id: str) -> list[Snapshot]:
 def put_model(conn: Connection, project_id: str, model: ModelRecord) -> None:
     """Register a model; the same fingerprint again changes nothing."""
     values = vars(model) | {"project_id": project_id, "kind": model.kind.value, "created_at": model.created_at or time.time()}
+    values["location"] = _to_place(conn, model.location)
     conn.execute(insert_for(conn, models).values(**values).on_conflict_do_nothing())
 
 
 def list_models(conn: Connection, project_id: str) -> list[ModelRecord]:
     """Models of the project, newest first."""
     query = select(models).where(models.c.project_id == project_id).order_by(models.c.created_at.desc(), models.c.id)
-    return [_to_model(row) for row in conn.execute(query)]
+    return [_to_model(conn, row) for row in conn.execute(query)]
 
 
 def get_model(conn: Connection, project_id: str, model_id: str) -> ModelRecord:
@@ -116,15 +123,36 @@ def count_openings(conn: Connection, project_id: str, model_id: str) -> int:
     return int(conn.execute(query).scalar_one())
 
 
+@dataclass(frozen=True)
+class Openings:
+    """How often the test part of a project was opened to measure tuned models, and for how many of them."""
+
+    looks: int
+    models: int
+
+
+def count_test_openings(conn: Connection, project_id: str) -> Openings:
+    """The openings of the test part over all tuned models of the project: each figure on it, or on all anchors, is one."""
+    c = evaluations.c
+    query = (
+        select(func.count(), func.count(c.model_id.distinct()))
+        .select_from(evaluations.join(models, (models.c.project_id == c.project_id) & (models.c.id == c.model_id)))
+        .where(c.project_id == project_id, c.part.in_(["test", "all"]), models.c.kind == ModelKind.TUNED.value)
+    )
+    looks, tuned = conn.execute(query).one()
+    return Openings(int(looks), int(tuned))
+
+
 def put_projection(conn: Connection, project_id: str, projection: Projection) -> None:
     """Store where a pair of maps lies and what was measured of it."""
-    conn.execute(projections.insert().values(**vars(projection) | {"project_id": project_id, "figures": dict(projection.figures)}))
+    values = vars(projection) | {"project_id": project_id, "path": _to_place(conn, projection.path), "figures": dict(projection.figures)}
+    conn.execute(projections.insert().values(**values))
 
 
 def list_projections(conn: Connection, project_id: str) -> list[Projection]:
     """Projections, newest first."""
     query = select(projections).where(projections.c.project_id == project_id).order_by(projections.c.created_at.desc())
-    return [_to_projection(row) for row in conn.execute(query)]
+    return [_to_projection(conn, row) for row in conn.execute(query)]
 
 
 def new_id() -> str:
@@ -136,13 +164,29 @@ def _values(row: Row[tuple[object, ...]]) -> dict[str, Any]:
     return {name: value for name, value in row._mapping.items() if name != "project_id"}
 
 
-def _to_model(row: Row[tuple[object, ...]]) -> ModelRecord:
-    return ModelRecord(**_values(row) | {"kind": ModelKind(row.kind)})
+def _to_place(conn: Connection, path: str) -> str:
+    home: Path | None = conn.get_execution_options().get("pairsmith_home")
+    return Path(path).relative_to(home).as_posix() if home is not None and Path(path).is_relative_to(home) else path
+
+
+def _from_place(conn: Connection, place: str) -> str:
+    """The absolute path of what a run left. An absolute place, as once stored, is looked for in this home first: the home may have moved since."""
+    home: Path | None = conn.get_execution_options().get("pairsmith_home")
+    if home is None:
+        return place
+    here = home.joinpath(*Path(place).parts[-2:])
+    return place if Path(place).is_absolute() and not here.exists() else str(here)
+
+
+def _to_model(conn: Connection, row: Row[tuple[object, ...]]) -> ModelRecord:
+    kind = ModelKind(row.kind)
+    location = row.location if kind == ModelKind.BASE and Path(row.location).is_absolute() else _from_place(conn, row.location)
+    return ModelRecord(**_values(row) | {"kind": kind, "location": location})
 
 
 def _to_evaluation(row: Row[tuple[object, ...]]) -> Evaluation:
     return Evaluation(**_values(row))
 
 
-def _to_projection(row: Row[tuple[object, ...]]) -> Projection:
-    return Projection(**_values(row))
+def _to_projection(conn: Connection, row: Row[tuple[object, ...]]) -> Projection:
+    return Projection(**_values(row) | {"path": _from_place(conn, row.path)})

@@ -28,11 +28,12 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 class Store:
     """A database, ready to use. Share one a process; connections are per block.
 
-    Parameters: `engine`, a SQLAlchemy engine made by `open_store`.
+    Parameters: `engine`, a SQLAlchemy engine made by `open_store`; `home`, the folder that stored places are relative to.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, home: Path | None = None) -> None:
         self.engine = engine
+        self.home = home
         self._write_lock = threading.RLock()
         # SQLite reads one state a transaction; PostgreSQL does from this level on
         self._read_options = {"isolation_level": "REPEATABLE READ"} if engine.dialect.name == "postgresql" else {}
@@ -40,14 +41,15 @@ class Store:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection that sees one consistent state; nothing it does is kept."""
-        with self.engine.connect().execution_options(**self._read_options) as conn:
+        with self.engine.connect().execution_options(**self._read_options, pairsmith_home=self.home) as conn:
             yield conn
             conn.rollback()
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A connection whose work is kept when the block ends, and undone when it raises. Keep the block short."""
-        with self._write_lock, self.engine.connect().execution_options(pairsmith_write=True) as conn, conn.begin():
+        options = {"pairsmith_write": True, "pairsmith_home": self.home}
+        with self._write_lock, self.engine.connect().execution_options(**options) as conn, conn.begin():
             yield conn
 
     def close(self) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, select
 
-from core.model import Judgement, Label, PairsmithError, Source
+from core.model import Judgement, Label, PairsmithError, Part, Source
 from core.store.corpus import insert_for
 from core.store.tables import anchors, documents, judgement_state, judgements
 
@@ -135,6 +135,46 @@ def count_events(conn: Connection, project_id: str, *, after_seq: int = 0) -> in
     """How many events the log holds, those up to `after_seq` left out."""
     query = select(func.count()).select_from(judgements).where(judgements.c.project_id == project_id, judgements.c.seq > after_seq)
     return int(conn.execute(query).scalar_one())
+
+
+def count_changes(conn: Connection, project_id: str, part: Part, after_seq: int) -> int:
+    """On how many pairs of the part's anchors the events after `after_seq` changed what measures go by.
+
+    That is the grade of an answer, a hard negative, or neither; a skip, a note, or a word taken back again changes nothing.
+    """
+    log, then = judgements.alias("log"), judgements.alias("then")
+    touched = (
+        select(log.c.anchor_id, log.c.document_id, func.max(log.c.seq).label("last"))
+        .join(anchors, (anchors.c.project_id == log.c.project_id) & (anchors.c.id == log.c.anchor_id))
+        .where(log.c.project_id == project_id, log.c.seq > after_seq, anchors.c.part == part.value)
+        .group_by(log.c.anchor_id, log.c.document_id)
+        .subquery("touched")
+    )
+    earlier = judgements.alias("earlier")
+    before = (
+        select(func.max(earlier.c.seq))
+        .where(
+            earlier.c.project_id == project_id,
+            earlier.c.anchor_id == touched.c.anchor_id,
+            earlier.c.document_id == touched.c.document_id,
+            earlier.c.seq <= after_seq,
+        )
+        .correlate(touched)
+        .scalar_subquery()
+    )
+    now = judgements.alias("now")
+    query = (
+        select(now.c.label, now.c.grade, then.c.label.label("label_then"), then.c.grade.label("grade_then"))
+        .select_from(touched)
+        .join(now, now.c.seq == touched.c.last)
+        .outerjoin(then, then.c.seq == before)
+    )
+    return sum(_relevance(row.label, row.grade) != _relevance(row.label_then, row.grade_then) for row in conn.execute(query))
+
+
+def _relevance(label: str | None, grade: int | None) -> int | None:
+    """What measures go by: the grade of an answer, 0 for a hard negative, None for what counts as unjudged."""
+    return grade if label == Label.POSITIVE else 0 if label == Label.HARD_NEGATIVE else None
 
 
 def _standing(log: Sequence[Judgement]) -> list[Judgement]:

@@ -22,24 +22,30 @@ class Row:
     negatives: Sequence[str] = ()
     anchor_id: str = ""
     shown: frozenset[str] = frozenset()
-    """Ids of the row's documents."""
+    """The row's documents, by near-duplicate group where they are in one, else by id."""
     answers: frozenset[str] = frozenset()
-    """Ids of all answers of its anchor: none of them may be another row's document in the batch."""
+    """All answers of its anchor, named likewise: none of them may be another row's document in the batch."""
 
 
-def build_rows(snapshot: SnapshotData, config: TuneConfig) -> list[Row]:
+def build_rows(snapshot: SnapshotData, config: TuneConfig, twins: Mapping[str, str] | None = None) -> list[Row]:
     """Rows of the training part, one for each answer of grade `min_grade` or more (an anchor with only lower ones keeps its best).
 
     An anchor's reviewed negatives go round its rows, so each row shows up to `negatives` different ones. Documents that answer a development or
-    test anchor are never shown as negatives. Raises `PairsmithError` when nothing is left to train on.
+    test anchor, or are near-duplicates of one that does (`twins`, group by document id), are never shown as negatives.
+    Raises `PairsmithError` when nothing is left to train on.
     """
     rng = random.Random(config.seed)
-    held_out = {document_id for anchor in snapshot.anchors if anchor.part != Part.TRAIN for document_id in anchor.positives}
+    groups = twins or {}
+
+    def name(document_id: str) -> str:
+        return groups.get(document_id, document_id)
+
+    held_out = {name(document_id) for anchor in snapshot.anchors if anchor.part != Part.TRAIN for document_id in anchor.positives}
     rows: list[Row] = []
     for anchor in snapshot.part(Part.TRAIN):
         best = max(anchor.positives.values())
         chosen = [document_id for document_id, grade in anchor.positives.items() if grade >= min(config.min_grade, best)]
-        negatives = [document_id for document_id in anchor.hard_negatives if document_id not in held_out]
+        negatives = [document_id for document_id in anchor.hard_negatives if name(document_id) not in held_out]
         rng.shuffle(negatives)
         for turn, document_id in enumerate(chosen):
             count = min(config.negatives, len(negatives))
@@ -50,8 +56,8 @@ def build_rows(snapshot: SnapshotData, config: TuneConfig) -> list[Row]:
                     snapshot.contents[document_id],
                     [snapshot.contents[negative] for negative in picked],
                     anchor.id,
-                    frozenset([document_id, *picked]),
-                    frozenset(anchor.positives),
+                    frozenset(map(name, [document_id, *picked])),
+                    frozenset(map(name, anchor.positives)),
                 )
             )
     if not rows:

@@ -25,7 +25,7 @@ from core.evaluation.measures import PRIMARY, Qrels, average, score_ranking
 from core.model import Document, ModelRecord, PairsmithError
 from core.retrieval.encoder import Encoder, load_transformer
 from core.retrieval.ranking import search_dense
-from core.tuning.batches import make_sampler
+from core.tuning.batches import count_batches, make_sampler
 from core.tuning.config import TuneConfig
 from core.tuning.dataset import Row, group_by_count
 
@@ -82,7 +82,7 @@ def train_model(record: ModelRecord, rows: Sequence[Row], generic: Sequence[Row]
     watch = _Watch(on_step)
     evaluator = _DevEvaluator(record, dev, watch)
     base_dev = evaluator.measure(model, step=0)
-    steps = sum(math.ceil(len(items) / config.batch) for items in named.values()) * config.epochs
+    steps = sum(count_batches(items, config.batch, config.epochs, config.seed) for items in named.values()) * config.epochs
     every = max(1, math.ceil(steps / config.evaluations))
     arguments = SentenceTransformerTrainingArguments(
         output_dir=str(work),
@@ -90,7 +90,7 @@ def train_model(record: ModelRecord, rows: Sequence[Row], generic: Sequence[Row]
         per_device_train_batch_size=config.batch,
         learning_rate=config.learning_rate,
         warmup_steps=config.warmup,
-        batch_sampler=make_sampler(list(named.values())),
+        batch_sampler=make_sampler(list(named.values()), config.epochs),
         prompts={"anchor": record.query_prompt, **dict.fromkeys(_document_columns(named), record.document_prompt)},
         eval_strategy="steps",
         eval_steps=every,

@@ -40,7 +40,7 @@ def choose_row(project_id: str, key: str, ids: Sequence[str]) -> None:
 
 
 def current_anchor(page: Page, unlabelled: bool) -> Anchor | None:
-    """The chosen anchor: of this session, of the link, or the first of the list. It stays chosen when its first answer takes it off the list."""
+    """The chosen anchor: of this sitting, of the link, or the first of the list. It stays chosen when its first answer takes it off the list."""
     wanted = st.session_state.get(cursor_key(page.project_id)) or st.query_params.get("anchor")
     with page.workspace.store.read() as conn:
         try:

@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from core.evaluation.verdict import MIN_GAIN
+from core.store.artefacts import Openings
 from pages._ui.charts import Interval, draw_intervals
 
 STILL: dict[str, Any] = {"displaylogo": False, "displayModeBar": False}
@@ -27,7 +28,7 @@ MEASURES = {
 }
 
 
-def draw_figures(test: Mapping[str, Any], openings: int) -> None:
+def draw_figures(test: Mapping[str, Any], openings: Openings) -> None:
     """NDCG@5 with intervals first, then every measure, then what the verdict rests on."""
     base, tuned, difference = test["base"], test["tuned"], test["difference"]
     name, words = MEASURES[PRIMARY]
@@ -59,7 +60,7 @@ def draw_figures(test: Mapping[str, Any], openings: int) -> None:
     draw_grounds(test, openings)
 
 
-def draw_grounds(test: Mapping[str, Any], openings: int) -> None:
+def draw_grounds(test: Mapping[str, Any], openings: Openings) -> None:
     """What the verdict rests on: how many anchors, who won, general knowledge."""
     difference, guard = test["difference"], test["guard"]
     cells = [
@@ -87,7 +88,8 @@ def draw_grounds(test: Mapping[str, Any], openings: int) -> None:
     if len(guard) == 2:
         text = "NDCG@5 on a set of everyday questions that is never trained on: a fall means the model forgot general knowledge."
         cells.append(("General knowledge", f"{guard['base']:.3f} → {guard['tuned']:.3f}", text))
-    cells.append(("Looks at the test part", str(openings), "How often the held-out anchors were opened for this model. One is best."))
+    text = "How often the held-out anchors were opened to measure a tuned model, this one or another. One is best: the best of several looks is partly luck."
+    cells.append(("Looks at the test part", f"{openings.looks} by {openings.models} models" if openings.models > 1 else str(openings.looks), text))
     for start in range(0, len(cells), 3):
         for column, (label, value, text) in zip(st.columns(3), cells[start : start + 3], strict=False):
             column.metric(label, value, help=text)

@@ -13,8 +13,10 @@ from core.model import PairsmithError, RunKind
 from core.workspace import Workspace
 from pages._ui.page import Page
 from pages._ui.runs import start_run
+from pages._ui.text import to_row
 
 FIRST = 5
+CUT = 300
 FAULTS = 200
 WHAT_COMES_IN = """\
 | File | What it holds |
@@ -105,11 +107,11 @@ def _draw_preview(page: Page, bundle: Bundle) -> None:
 def _draw_first(bundle: Bundle) -> None:
     if bundle.documents:
         st.caption(f"The first of {len(bundle.documents):,} documents")
-        rows = [{"Id": doc.id} | ({"Title": doc.title} if doc.title else {}) | {"Text": doc.text[:300], **doc.fields} for doc in bundle.documents[:FIRST]]
+        rows = [to_row(doc, CUT) for doc in bundle.documents[:FIRST]]
         st.dataframe(pd.DataFrame(rows), hide_index=True, column_config={"Text": st.column_config.TextColumn(width="large")}, alt="First documents of the file")
     if bundle.anchors:
         st.caption(f"The first of {len(bundle.anchors):,} anchors")
-        rows = [{"Id": anchor.id, "Question": anchor.text[:300]} for anchor in bundle.anchors[:FIRST]]
+        rows = [{"Id": anchor.id, "Question": anchor.text[:CUT]} for anchor in bundle.anchors[:FIRST]]
         st.dataframe(
             pd.DataFrame(rows), hide_index=True, column_config={"Question": st.column_config.TextColumn(width="large")}, alt="First anchors of the file"
         )

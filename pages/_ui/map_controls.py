@@ -63,7 +63,7 @@ def choose_anchor(page: Page) -> list[str]:
 
 def show_chosen(page: Page, answers: list[str]) -> None:
     """The document of the point that was clicked last."""
-    chosen = st.session_state.get("map_document")
+    chosen = chosen_document(page)
     if not chosen:
         st.caption(":material/touch_app: Click a point of a map to read its document here. It is framed on both maps.")
         return
@@ -76,12 +76,17 @@ def show_chosen(page: Page, answers: list[str]) -> None:
         show_document(document, note=f"answer {answers.index(chosen) + 1}" if chosen in answers else "")
 
 
-def keep_choice(key: str) -> None:
+def chosen_document(page: Page) -> str:
+    """The id of the document that was clicked last on a map of this project, empty where none was."""
+    return str(st.session_state.get(f"map_document_{page.project_id}", ""))
+
+
+def keep_choice(page: Page, key: str) -> None:
     """Remember the document of the clicked point: a chart forgets its selection when it is drawn anew."""
     points = st.session_state[key]["selection"]["points"]
     found = points[0].get("customdata") if points else None
     if found:
-        st.session_state["map_document"] = found[0] if isinstance(found, list) else found
+        st.session_state[f"map_document_{page.project_id}"] = found[0] if isinstance(found, list) else found
 
 
 def draw_hotspots(page: Page, figures: Mapping[str, Any]) -> None:

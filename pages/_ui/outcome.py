@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.model import Evaluation, ModelRecord, Run, RunKind, RunStatus
+from core.model import Evaluation, ModelRecord, Part, Run, RunKind, RunStatus
 from core.store import artefacts, judgements, runs
 from pages._ui.page import Page
 from pages._ui.runs import start_run, watch_run
@@ -22,9 +22,9 @@ class Measured:
     test: Mapping[str, Any]
     evaluation: Evaluation
     stale: bool
-    """Whether judgements have come since."""
-    openings: int
-    """How often the test part was opened for the model."""
+    """Whether an answer or a hard negative of a held-out anchor has changed since."""
+    openings: artefacts.Openings
+    """How often the test part was opened, for this and every other tuned model of the project."""
 
     @property
     def ids(self) -> tuple[str, str]:
@@ -41,8 +41,8 @@ def find_measured(page: Page, model_id: str) -> Measured | None:
             run = runs.get_run(conn, evaluation.run_id)
             test = (run.result or {}).get("test") if run.status == RunStatus.SUCCEEDED else None
             if test and test["tuned"]["model_id"] == model_id:
-                stale = judgements.last_seq(conn, page.project_id) > evaluation.last_seq
-                return Measured(run, test, evaluation, stale, artefacts.count_openings(conn, page.project_id, model_id))
+                stale = judgements.count_changes(conn, page.project_id, Part.TEST, evaluation.last_seq) > 0
+                return Measured(run, test, evaluation, stale, artefacts.count_test_openings(conn, page.project_id))
     return None
 
 
@@ -58,12 +58,23 @@ def offer_measuring(page: Page, model: ModelRecord, measured: Measured | None) -
     if measured is None:
         st.info("This model has not been measured on the held-out anchors yet. Measuring takes about a minute.", icon=":material/info:")
     elif measured.stale:
-        st.warning("Judgements have come since this was measured, so the verdict may no longer hold.", icon=":material/update:")
-    if measured is not None and measured.openings > 1:
-        st.caption(
-            f":material/visibility: The held-out part was opened {measured.openings} times for this model. Every further look makes a good figure by "
-            "luck more likely, so decide on the first."
-        )
+        st.warning("Judgements of held-out anchors have changed since this was measured, so the verdict may no longer hold.", icon=":material/update:")
+    if measured is not None:
+        _say_openings(measured.openings)
     if (measured is None or measured.stale) and st.button("Measure" if measured is None else "Measure again", type="primary", icon=":material/speed:"):
         start_run(page, RunKind.EVALUATE, {"systems": ["base", model.id], "part": "test"})
         st.rerun()
+
+
+def _say_openings(openings: artefacts.Openings) -> None:
+    """What many looks at the same held-out anchors do to a figure; nothing after the first look."""
+    if openings.models > 1:
+        st.caption(
+            f":material/visibility: {openings.models} tuned models were measured on these held-out anchors, {openings.looks} looks in all. The best of several "
+            "looks better than it is, as part of its lead is luck: label new anchors before you release one that was picked this way."
+        )
+    elif openings.looks > 1:
+        st.caption(
+            f":material/visibility: The held-out part was opened {openings.looks} times. Every further look makes a good figure by luck more likely, "
+            "so decide on the first."
+        )

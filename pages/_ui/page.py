@@ -8,12 +8,10 @@ import streamlit as st
 
 from core.jobs.engine import has_worker
 from core.model import PairsmithError, Project
-from core.settings import load_settings
 from core.store import projects
 from core.workspace import Workspace, open_workspace
+from pages._ui.sign_in import draw_identity, require_author
 from pages._ui.text import escape_label
-
-LOCAL_AUTHOR = "local"
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,7 @@ def get_workspace() -> Workspace:
 
 def open_page(title: str, icon: str, *, caption: str = "", needs_project: bool = True) -> Page:
     """Check who asks, open the project, draw the frame. Stops the script where the screen may not or cannot be shown."""
-    author = _require_author()
+    author = require_author()
     try:
         workspace = get_workspace()
     except PairsmithError as error:
@@ -48,7 +46,7 @@ def open_page(title: str, icon: str, *, caption: str = "", needs_project: bool =
         st.error(escape_label(str(error)), icon=":material/error:")
         st.stop()
     project = _choose_project(workspace)
-    _draw_sidebar(workspace)
+    _draw_sidebar(workspace, author)
     st.title(title, icon=icon)
     if caption:
         st.caption(caption)
@@ -63,24 +61,6 @@ def open_project(project_id: str) -> None:
     """Make this the open project of the session."""
     st.session_state["project_id"] = project_id
     st.query_params["project"] = project_id
-
-
-def _require_author() -> str:
-    if not load_settings().require_sign_in:
-        return LOCAL_AUTHOR
-    if not st.user.get("is_logged_in", False):
-        st.title("Sign in", icon=":material/lock:")
-        st.caption("This Pairsmith asks who you are before it shows anything.")
-        st.button("Sign in", on_click=_sign_in, type="primary")
-        st.stop()
-    return str(st.user.get("email") or st.user.get("sub") or "unknown")
-
-
-def _sign_in() -> None:
-    try:
-        st.login()
-    except Exception:  # every misconfiguration ends here, and nothing may be shown
-        st.error("Sign-in is required but not set up: fill in [auth] of .streamlit/secrets.toml, see docs/operating.md.")
 
 
 def _choose_project(workspace: Workspace) -> Project | None:
@@ -101,11 +81,10 @@ def _choose_project(workspace: Workspace) -> Project | None:
     return next(project for project in found if project.id == current)
 
 
-def _draw_sidebar(workspace: Workspace) -> None:
+def _draw_sidebar(workspace: Workspace, author: str) -> None:
     with st.sidebar:
         if has_worker(workspace):
             st.caption(":material/check_circle: Worker running")
         else:
             st.caption(":material/warning: No worker: long work waits. Start one with `pairsmith worker`.")
-        if not load_settings().require_sign_in:
-            st.caption(":material/lock_open: One person on this machine, no sign-in.")
+        draw_identity(author)

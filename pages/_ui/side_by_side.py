@@ -31,12 +31,13 @@ def show_side_by_side(page: Page, query: str, base: ModelRecord, tuned: ModelRec
         return
     grades = _say_known(page, query)
     places = [{hit.document.id: hit.rank for hit in result.hits} for result in results]
+    embedding = _watch_embedding(page) if any(result.note for result in results) else False
     columns = st.columns(len(models), gap="medium")
     for number, (column, model, result) in enumerate(zip(columns, models, results, strict=True)):
         with column:
             st.subheader("Tuned" if number else "Base")
             st.text(model.name)
-            _offer_embedding(page, model, result)
+            _say_empty(page, model, result, embedding=embedding)
             for hit in result.hits[:SHOWN]:
                 _draw_hit(hit, grades, describe_move(hit.rank, places[1 - number].get(hit.document.id), into=bool(number)) if tuned else None)
 
@@ -70,14 +71,23 @@ def _say_known(page: Page, query: str) -> Mapping[str, int]:
     return {item.document_id: item.grade if item.label == Label.POSITIVE else 0 for item in state}
 
 
-def _offer_embedding(page: Page, model: ModelRecord, result: SearchResult) -> None:
+def _watch_embedding(page: Page) -> bool:
+    """Watch the embedding under way, above both columns: it is one run, and its button can stand on a page only once. False where none is."""
+    run = latest_run(page, RunKind.EMBED)
+    if run is None or run.status.is_over:
+        return False
+    watch_run(page, run)
+    return True
+
+
+def _say_empty(page: Page, model: ModelRecord, result: SearchResult, *, embedding: bool) -> None:
+    """Say why a model finds nothing, with what to do about it. `embedding`: documents are being embedded just now."""
     if not result.note:
         if not result.hits:
             st.info("Nothing was found: the corpus is empty.", icon=":material/info:")
         return
-    run = latest_run(page, RunKind.EMBED)
-    if run and not run.status.is_over:
-        watch_run(page, run)
+    if embedding:
+        st.caption("The documents are being embedded, see above.")
         return
     st.info("Some documents have no vector under this model yet, so it cannot be searched.", icon=":material/info:")
     if st.button("Embed the documents", key=f"embed-{model.id}", icon=":material/memory:"):

@@ -28,6 +28,23 @@ def show_place(document: Document, *, note: str = "") -> None:
     st.text(place + (f" · {note}" if note else ""))
 
 
+def to_row(document: Document, width: int) -> dict[str, str]:
+    """A document as a row of a table: id, title where it has one, text cut to `width`, then a column for each field.
+
+    The document's own columns stand, whatever its fields are called: a field whose column is taken is headed `Field: ` and its own name.
+    """
+    cut = document.text if len(document.text) <= width else document.text[: width - 1] + "…"
+    row = {"Id": document.id} | ({"Title": document.title} if document.title else {}) | {"Text": cut}
+    taken = {"Id", "Title", "Text"}
+    for name, value in document.fields.items():
+        column = name.replace("_", " ").capitalize()
+        if column in taken:
+            column = f"Field: {name}"
+        taken.add(column)
+        row[column] = value
+    return row
+
+
 def escape_hover(text: str, width: int = 160) -> str:
     """A short piece of text that is safe in a Plotly hover: cut, then escaped."""
     cut = text if len(text) <= width else text[: width - 1] + "…"

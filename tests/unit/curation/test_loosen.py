@@ -31,6 +31,13 @@ def test_one_answer_shared_by_almost_all_places_each_anchor_by_itself_with_a_war
     assert "may flatter" in warning
 
 
+def test_rephrasings_with_the_same_answers_stay_together_even_then() -> None:
+    positives = {f"a{n:02d}": ["everything", f"d{n // 2}"] for n in range(12)}
+    components, _ = loosen_components(positives, {})
+    assert components[0] == ["a00", "a01"]
+    assert len(components) == 6
+
+
 def test_a_handful_of_anchors_is_never_loosened() -> None:
     components, warning = loosen_components({f"a{n}": ["d"] for n in range(5)}, {})
     assert len(components) == 1
@@ -39,7 +46,7 @@ def test_a_handful_of_anchors_is_never_loosened() -> None:
 
 def test_groups_are_read_back_until_the_corpus_changes(workspace: Workspace, small_project: str) -> None:
     assert read_twins(workspace, small_project) is None
-    write_twins(workspace, small_project, {"d0": "d0", "d1": "d0"})
+    write_twins(workspace, small_project, {"d0": "d0", "d1": "d0"}, 1)
     assert read_twins(workspace, small_project) == {"d0": "d0", "d1": "d0"}
     with workspace.store.write() as conn:
         corpus.put_documents(conn, small_project, [Document("new", "A document that came later.")])
@@ -47,7 +54,7 @@ def test_groups_are_read_back_until_the_corpus_changes(workspace: Workspace, sma
 
 
 def test_the_plan_keeps_near_duplicate_answers_on_one_side(workspace: Workspace, small_project: str) -> None:
-    write_twins(workspace, small_project, {"d0": "d0", "d1": "d0"})
+    write_twins(workspace, small_project, {"d0": "d0", "d1": "d0"}, 1)
     split = plan_split(workspace, small_project)
     assert split.parts["a0"] == split.parts["a1"]
     assert split.groups["a1"] == "a0"
