@@ -17,7 +17,7 @@ from typing import Any
 from tqdm import tqdm
 
 from core import __version__
-from core.ingest.pairs import write_pairs
+from core.ingest.export import export_rows
 from core.jobs.engine import LocalEngine, has_worker, start_worker
 from core.model import PairsmithError, Run, RunStatus
 from core.retrieval.models import describe_model
@@ -40,7 +40,7 @@ class Out:
 
 
 def follow_run(workspace: Workspace, run_id: str, *, poll_s: float = 0.3) -> Run:
-    """Wait for a run with a progress bar on stderr, starting a worker where none is alive. Ctrl-C cancels it.
+    """Wait for a run with a progress bar on stderr, starting a worker where it waits, or was left behind, and none is alive. Ctrl-C cancels it.
 
     Returns the run once it succeeded; raises `PairsmithError` in its words when it failed or was cancelled.
     """
@@ -49,10 +49,10 @@ def follow_run(workspace: Workspace, run_id: str, *, poll_s: float = 0.3) -> Run
     with tqdm(total=1000, file=sys.stderr, bar_format="{desc} {percentage:3.0f}% {bar} {postfix}", mininterval=0.5) as bar:
         while True:
             with workspace.store.read() as conn:
-                run = runs.get_run(conn, run_id)
+                run, is_claimable = runs.get_run(conn, run_id), runs.is_claimable(conn, run_id)
             if run.status.is_over:
                 break
-            if run.status == RunStatus.QUEUED and not has_worker(workspace) and (helper is None or helper.poll() is not None):
+            if is_claimable and not has_worker(workspace) and (helper is None or helper.poll() is not None):
                 helper = start_worker(workspace, until_idle=True)
             bar.set_description_str((run.progress.message or run.status.value)[:40], refresh=False)
             if run.progress.left_s is not None:
@@ -99,11 +99,7 @@ def show_project(workspace: Workspace, project_id: str) -> dict[str, Any]:
 
 def export_pairs(workspace: Workspace, project_id: str, out: Path) -> int:
     """Write the judgements as JSON Lines of `anchor, positive, hard_negatives`. Returns the number of rows."""
-    with workspace.store.read() as conn:
-        anchors = corpus.read_anchors(conn, project_id)
-        state = judgements.read_state(conn, project_id)
-        documents = corpus.get_documents(conn, project_id, sorted({item.document_id for item in state}))
-    return _write_lines(out, write_pairs(anchors, documents, state))
+    return _write_lines(out, export_rows(workspace, project_id))
 
 
 def export_log(workspace: Workspace, project_id: str, out: Path) -> int:

@@ -195,7 +195,7 @@ class ModelRecord:
     name: str
     kind: ModelKind
     location: str
-    """Folder or hub id it loads from."""
+    """Folder it loads from, absolute."""
     dimension: int
     max_length: int
     """Tokens; longer texts are cut."""

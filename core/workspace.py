@@ -16,6 +16,9 @@ from pathlib import Path
 from core.settings import Settings, load_settings
 from core.store import Store, open_store
 
+CHECKPOINTS = "checkpoints"
+"""Folder of a run that only its next attempt needs: it goes when the run is over."""
+
 
 @dataclass(frozen=True)
 class Workspace:

@@ -11,6 +11,7 @@ from core.model import PairsmithError, Run, RunKind, RunStatus
 from core.store import artefacts, judgements, projects, runs
 from core.tuning.config import ASSUMED_TEXTS_PER_S, TuneConfig, estimate_run
 from core.tuning.readiness import Readiness, find_obstacle, list_warnings, read_readiness
+from pages._ui.judging_panel import drain_outbox
 from pages._ui.page import open_page
 from pages._ui.past_runs import draw_past
 from pages._ui.runs import format_seconds, start_run, watch_run
@@ -107,14 +108,8 @@ def draw_live(run: Run) -> None:
     steps = run.progress.total if run.progress.message == "Training" else 0
     left, right = st.columns(2)
     with left:
-        draw_series(
-            figures.get("loss", []),
-            title="Loss",
-            y_title="Loss",
-            key=f"loss-{run.id}",
-            steps=steps,
-            help_text="What the model still gets wrong on training pairs. It should fall. Steps of everyday pairs alone come near zero: those are easy.",
-        )
+        text = "What the model still gets wrong on training pairs. It should fall. Steps of everyday pairs alone come near zero: those are easy."
+        draw_series(figures.get("loss", []), title="Loss", y_title="Loss", key=f"loss-{run.id}", steps=steps, help_text=text)
     with right:
         text = "How good the first five results are on development anchors, from 0 to 1. The best point is kept."
         draw_series(figures.get("dev_ndcg@5", []), title="Development NDCG@5", y_title="NDCG@5", key=f"dev-{run.id}", steps=steps, help_text=text)
@@ -171,6 +166,7 @@ def ensure_map(model_id: str) -> None:
         start_run(page, RunKind.MAP, {"system": model_id})
 
 
+drain_outbox(page)
 if refused := st.session_state.pop("tune_refused", None):
     st.warning(escape_label(refused), icon=":material/warning:")
 with page.workspace.store.read() as conn:

@@ -6,9 +6,11 @@ Refuses: a file that is no zip, members that point outside the folder (absolute,
 
 from __future__ import annotations
 
+import lzma
 import shutil
 import stat
 import zipfile
+import zlib
 from pathlib import Path, PurePosixPath
 
 from core.model import PairsmithError
@@ -37,7 +39,7 @@ def unpack_beir(archive: Path, folder: Path, *, max_bytes: int = MAX_BYTES) -> P
     except PairsmithError:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, OSError, ValueError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, OSError, ValueError, RuntimeError) as error:
         shutil.rmtree(folder, ignore_errors=True)
         raise PairsmithError(f"{archive.name} cannot be unpacked: {error}. Zip the folder again.") from error
 
@@ -46,6 +48,8 @@ def _refuse_members(archive: str, members: list[zipfile.ZipInfo]) -> None:
     if len(members) > MAX_MEMBERS:
         raise PairsmithError(f"{archive} holds {len(members):,} files; {MAX_MEMBERS:,} at most are taken. Zip the BEIR folder alone.")
     for member in members:
+        if not member.filename:
+            raise PairsmithError(f"{archive} holds a file without a name: it is damaged. Zip the folder again.")
         name = PurePosixPath(member.filename)
         if name.is_absolute() or ".." in name.parts or "\\" in member.filename or ":" in member.filename:
             raise PairsmithError(f"{archive} holds {member.filename!r}, which points outside the folder it is unpacked to. Nothing was unpacked.")

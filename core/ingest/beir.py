@@ -95,7 +95,7 @@ def read_qrels(path: Path, problems: list[Problem], seen: dict[tuple[str, str], 
 
 
 def import_judgement(anchor_id: str, document_id: str, grade: int) -> Judgement:
-    """An imported judgement; the same pair and grade always carry the same client id, so that importing twice changes nothing."""
+    """An imported judgement; the same pair and grade always carry the same client id, by which an import that came before is known."""
     return Judgement(
         client_id="import-" + hash_text(f"{anchor_id}\0{document_id}\0{grade}")[:32],
         anchor_id=anchor_id,

@@ -1,13 +1,17 @@
-"""What a reader found, and storing it: all or nothing, in one transaction, and a second time changes nothing."""
+"""What a reader found, and storing it: all or nothing, in one transaction, and a second time changes nothing.
+
+Invariant: the word of a file stands once it is imported, also where an older import said so before a newer one; only an expert's word since then stands
+against a file that came in before.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection
 
-from core.model import Anchor, Document, Judgement, PairsmithError
+from core.model import Anchor, Document, Judgement, Label, PairsmithError, Source
 from core.store import corpus, judgements
 
 MAX_LINE_BYTES = 4_000_000
@@ -34,6 +38,8 @@ class Bundle:
     anchors: Sequence[Anchor] = ()
     judgements: Sequence[Judgement] = ()
     problems: Sequence[Problem] = field(default=())
+    graded: bool = True
+    """False where the file only says that something is an answer: the grade a pair has already is left alone."""
 
     @property
     def counts(self) -> dict[str, int]:
@@ -61,5 +67,31 @@ def store_bundle(conn: Connection, project_id: str, bundle: Bundle) -> dict[str,
     return {
         "documents": corpus.put_documents(conn, project_id, bundle.documents),
         "anchors": corpus.put_anchors(conn, project_id, bundle.anchors),
-        "judgements": judgements.append_judgements(conn, project_id, bundle.judgements),
+        "judgements": judgements.append_judgements(conn, project_id, choose_judgements(conn, project_id, bundle)),
     }
+
+
+def choose_judgements(conn: Connection, project_id: str, bundle: Bundle) -> list[Judgement]:
+    """Those judgements of the bundle that would change the project, each pair and word once.
+
+    Left out: what the pair's present word says already, and what came in before and an expert has judged otherwise, or taken back, since. What came in
+    before and another import replaced counts again, as an event of its own.
+    """
+    if not bundle.judgements:
+        return []
+    state = {(item.anchor_id, item.document_id): item for item in judgements.read_state(conn, project_id)}
+    known = judgements.known_events(conn, project_id, [item.client_id for item in bundle.judgements])
+    chosen: dict[str, Judgement] = {}
+    for item in bundle.judgements:
+        word = state.get((item.anchor_id, item.document_id))
+        if word is not None and _says_same(word, item, graded=bundle.graded):
+            continue
+        if item.client_id not in known:
+            chosen[item.client_id] = item
+        elif word is not None and word.source == Source.IMPORT and word.undoes is None:
+            chosen[item.client_id] = replace(item, client_id=f"{item.client_id}-{word.seq}")
+    return list(chosen.values())
+
+
+def _says_same(word: Judgement, coming: Judgement, *, graded: bool) -> bool:
+    return word.label == coming.label and (word.grade == coming.grade or (not graded and word.label == Label.POSITIVE))

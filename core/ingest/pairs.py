@@ -16,7 +16,7 @@ from core.ingest.lines import check_text, read_objects
 from core.model import Anchor, Document, Judgement, Label, hash_text
 
 IMPORT_GRADE = 3
-"""A positive of a pair file is taken as a full answer."""
+"""A positive of a pair file is taken as a full answer where the pair has no grade yet."""
 
 
 def read_pairs(path: Path, known_documents: Mapping[str, str] | None = None, known_anchors: Mapping[str, str] | None = None) -> Bundle:
@@ -46,7 +46,7 @@ def read_pairs(path: Path, known_documents: Mapping[str, str] | None = None, kno
             before = judgements.setdefault((anchor.id, document_id), import_judgement(anchor.id, document_id, grade))
             if before.grade != grade:
                 problems.append(Problem(path.name, number, "the same text is given as positive and as hard negative of this anchor."))
-    return Bundle(list(documents.values()), list(anchors.values()), list(judgements.values()), problems)
+    return Bundle(list(documents.values()), list(anchors.values()), list(judgements.values()), problems, graded=False)
 
 
 def read_pasted_anchors(pasted: str) -> list[Anchor]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from core.ingest.bundle import Bundle
+from core.ingest.bundle import Bundle, choose_judgements
 from core.model import Document
 from core.store import corpus, judgements
 
@@ -44,10 +44,9 @@ def preview_bundle(conn: Connection, project_id: str, bundle: Bundle) -> Preview
     """Compare a bundle with the project. Its problems are not looked at."""
     held = corpus.get_documents(conn, project_id, [doc.id for doc in bundle.documents])
     texts = {anchor.id: anchor.text for anchor in corpus.read_anchors(conn, project_id)} if bundle.anchors else {}
-    known = judgements.known_events(conn, project_id, [item.client_id for item in bundle.judgements])
-    state = {(item.anchor_id, item.document_id): item for item in judgements.read_state(conn, project_id)} if bundle.judgements else {}
-    coming = [item for item in bundle.judgements if item.client_id not in known]
-    held_words = [state.get((item.anchor_id, item.document_id)) for item in coming]
+    coming = choose_judgements(conn, project_id, bundle)
+    judged = {(item.anchor_id, item.document_id) for item in judgements.read_state(conn, project_id)} if coming else set()
+    changed = sum((item.anchor_id, item.document_id) in judged for item in coming)
     return Preview(
         Change(
             len(bundle.documents),
@@ -59,11 +58,7 @@ def preview_bundle(conn: Connection, project_id: str, bundle: Bundle) -> Preview
             sum(anchor.id not in texts for anchor in bundle.anchors),
             sum(texts.get(anchor.id, anchor.text) != anchor.text for anchor in bundle.anchors),
         ),
-        Change(
-            len(bundle.judgements),
-            sum(word is None for word in held_words),
-            sum(word is not None and (word.label, word.grade) != (item.label, item.grade) for word, item in zip(held_words, coming, strict=True)),
-        ),
+        Change(len(bundle.judgements), len(coming) - changed, changed),
     )
 
 

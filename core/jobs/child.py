@@ -64,7 +64,7 @@ def explain(problem: BaseException) -> str:
     if isinstance(problem, PairsmithError):
         return str(problem)
     if isinstance(problem, OSError) and problem.errno == errno.ENOSPC:
-        return "The disk is full. Free some space (old runs lie under runs/ in the home folder), then start the run again: it goes on from its last checkpoint."
+        return "The disk is full. Free some space, then start a new run: it begins from the start."
     if isinstance(problem, MemoryError) or "out of memory" in str(problem).lower() or "can't allocate memory" in str(problem).lower():
         return "There was not enough memory. Use a smaller batch or fewer hard negatives a row, then start the run again."
     return f"The run stopped on an unexpected error ({type(problem).__name__}). The log has the details."

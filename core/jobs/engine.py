@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ from typing import Any, Protocol
 
 from core.model import Progress, Run, RunKind, RunStatus
 from core.store import runs, workers
-from core.workspace import Workspace
+from core.workspace import CHECKPOINTS, Workspace
 
 
 class Engine(Protocol):
@@ -61,14 +62,23 @@ class LocalEngine:
             return runs.beat_run(conn, run_id, attempt, lease_s=self.lease_s, progress=progress)
 
     def finish(self, run_id: str, attempt: int, status: RunStatus, *, result: Mapping[str, Any] | None = None, error: str | None = None) -> bool:
-        """End the run; False when it is no longer this attempt's."""
+        """End the run and clear its checkpoints, whatever the end: a new run starts anew. False when it is no longer this attempt's."""
         with self.workspace.store.write() as conn:
-            return runs.finish_run(conn, run_id, attempt, status, result=result, error=error)
+            is_ended = runs.finish_run(conn, run_id, attempt, status, result=result, error=error)
+        if is_ended:
+            self._clear_checkpoints(run_id)
+        return is_ended
 
     def request_cancel(self, run_id: str) -> None:
         """Ask for the run to stop; one that waits is cancelled at once."""
         with self.workspace.store.write() as conn:
             runs.request_cancel(conn, run_id)
+            is_over = runs.get_run(conn, run_id).status.is_over
+        if is_over:
+            self._clear_checkpoints(run_id)
+
+    def _clear_checkpoints(self, run_id: str) -> None:
+        shutil.rmtree(self.workspace.home / "runs" / run_id / CHECKPOINTS, ignore_errors=True)
 
 
 def has_worker(workspace: Workspace) -> bool:

@@ -65,11 +65,13 @@ def evaluate(workspace: Workspace, run: Run, reporter: Reporter) -> Mapping[str,
 
 
 def draw_map(workspace: Workspace, run: Run, reporter: Reporter) -> Mapping[str, Any]:
-    """Draw the maps of base and tuned and measure clumping."""
-    base = _system(workspace, run.project_id, BASE)
+    """Draw the maps of base and tuned and measure clumping; base alone while nothing is tuned, unless a model was asked for by its id."""
+    base, name = _system(workspace, run.project_id, BASE), str(run.config.get("system", TUNED))
     try:
-        tuned = find_system(workspace, run.project_id, str(run.config.get("system", TUNED)))
+        tuned = _system(workspace, run.project_id, name)
     except NotFound:
+        if name != TUNED:
+            raise
         tuned = None
     reporter.stage("Encoding documents")
     projection = draw_maps(workspace, run.project_id, base, tuned, lambda message, step, total: reporter.report(step, total, message))

@@ -174,8 +174,10 @@ def _from_place(conn: Connection, place: str) -> str:
     home: Path | None = conn.get_execution_options().get("pairsmith_home")
     if home is None:
         return place
+    if not Path(place).is_absolute():
+        return str(home / place)
     here = home.joinpath(*Path(place).parts[-2:])
-    return place if Path(place).is_absolute() and not here.exists() else str(here)
+    return str(here) if here.exists() else place
 
 
 def _to_model(conn: Connection, row: Row[tuple[object, ...]]) -> ModelRecord:

@@ -7,7 +7,7 @@ expired lease needs no clean-up, since expiry is computed in the query. Candidat
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, or_, select, tuple_, update
 
@@ -62,16 +62,6 @@ def first_release(conn: Connection, project_id: str, author: str, *, now: float 
     query = select(func.min(c.lease_until)).where(_open(project_id), c.lease_until > at, c.lease_author != author)
     found = conn.execute(query).scalar_one()
     return None if found is None else float(found)
-
-
-def get_candidates(conn: Connection, project_id: str, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Candidate]:
-    """The candidates of these (anchor id, document id) pairs, by pair."""
-    c = candidates.c
-    found: dict[tuple[str, str], Candidate] = {}
-    for start in range(0, len(pairs), _CHUNK):
-        query = select(candidates).where(c.project_id == project_id, tuple_(c.anchor_id, c.document_id).in_(pairs[start : start + _CHUNK]))
-        found.update(((row.anchor_id, row.document_id), _to_candidate(row)) for row in conn.execute(query))
-    return found
 
 
 def _open(project_id: str) -> ColumnElement[bool]:

@@ -48,9 +48,7 @@ def add_run_alone(conn: Connection, project_id: str, kind: RunKind, config: Mapp
 def claim_run(conn: Connection, worker_id: str, *, lease_s: float, now: float | None = None) -> Run | None:
     """Take the oldest run that waits, or one whose holder's lease ran out. None when there is no work."""
     at = time.time() if now is None else now
-    waits = runs.c.status == RunStatus.QUEUED.value
-    abandoned = and_(runs.c.status == RunStatus.RUNNING.value, runs.c.lease_until <= at)
-    query = select(runs.c.id, runs.c.status, runs.c.attempt).where(or_(waits, abandoned)).order_by(runs.c.created_at, runs.c.id).limit(1)
+    query = select(runs.c.id, runs.c.status, runs.c.attempt).where(_claimable(at)).order_by(runs.c.created_at, runs.c.id).limit(1)
     found = conn.execute(query.with_for_update(skip_locked=True)).one_or_none()
     if found is None:
         return None
@@ -62,6 +60,12 @@ def claim_run(conn: Connection, worker_id: str, *, lease_s: float, now: float | 
     )
     row = conn.execute(statement).one_or_none()
     return _to_run(row) if row else None
+
+
+def is_claimable(conn: Connection, run_id: str, *, now: float | None = None) -> bool:
+    """Whether a worker would take the run: it waits, or its holder's lease ran out."""
+    at = time.time() if now is None else now
+    return conn.execute(select(runs.c.id).where(runs.c.id == run_id, _claimable(at))).one_or_none() is not None
 
 
 def beat_run(conn: Connection, run_id: str, attempt: int, *, lease_s: float, progress: Progress | None = None, now: float | None = None) -> Run | None:
@@ -134,6 +138,10 @@ def list_runs(conn: Connection, project_id: str, *, kind: RunKind | None = None,
     if active:
         query = query.where(runs.c.status.in_([RunStatus.QUEUED.value, RunStatus.RUNNING.value]))
     return [_to_run(row) for row in conn.execute(query.order_by(runs.c.created_at.desc(), runs.c.id).offset(offset).limit(limit))]
+
+
+def _claimable(at: float) -> Any:
+    return or_(runs.c.status == RunStatus.QUEUED.value, and_(runs.c.status == RunStatus.RUNNING.value, runs.c.lease_until <= at))
 
 
 def _held(run_id: str, attempt: int) -> Any:

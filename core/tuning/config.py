@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from functools import lru_cache
 from typing import Any
 
+import sample_data
 from core.model import PairsmithError
 
 MIN_TRAIN_ANCHORS = 50
@@ -51,6 +53,10 @@ class TuneConfig:
         if not 0 <= self.generic_share < 0.9 or not 0 <= self.warmup < 1:
             raise PairsmithError("generic_share must lie in [0, 0.9) and warmup in [0, 1).")
 
+    def count_generic(self, pairs: int) -> int:
+        """How many generic rows make up their share beside `pairs` rows of the project, whether or not there are so many."""
+        return round(pairs * self.generic_share / (1 - self.generic_share))
+
     def to_json(self) -> dict[str, Any]:
         """As stored with the run."""
         return asdict(self)
@@ -74,13 +80,28 @@ class Estimate:
     seconds: float
 
 
-def estimate_run(config: TuneConfig, *, pairs: int, documents: int, dev_anchors: int, texts_per_s: float = ASSUMED_TEXTS_PER_S) -> Estimate:
+@lru_cache(maxsize=1)
+def count_bundled() -> int:
+    """How many generic pairs are bundled: no run mixes in more."""
+    return sum(bool(line.strip()) for line in sample_data.GENERIC_PAIRS.read_text(encoding="utf-8").splitlines())
+
+
+def estimate_run(
+    config: TuneConfig,
+    *,
+    pairs: int,
+    documents: int,
+    dev_anchors: int,
+    texts_per_s: float = ASSUMED_TEXTS_PER_S,
+    generic_available: int | None = None,
+) -> Estimate:
     """Rows and steps of a run over `pairs` anchor–answer pairs, and its seconds.
 
     `texts_per_s`: texts a second through a training step; encoding alone is taken as four times as fast (a training step is one forward and
     about two backward passes, and an update). Measured runs of the project replace the assumption.
+    `generic_available`: generic pairs there are to mix in; those bundled unless given.
     """
-    generic = round(pairs * config.generic_share / (1 - config.generic_share))
+    generic = min(config.count_generic(pairs), count_bundled() if generic_available is None else generic_available)
     rows = pairs + generic
     steps = math.ceil(rows / config.batch) * config.epochs
     trained = config.epochs * (pairs * (2 + config.negatives) + generic * 2)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 import re
-import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -69,9 +68,20 @@ class TrainingStopped(Exception):
 
 OnStep = Callable[[int, int, Mapping[str, list[list[float]]]], bool]
 """Called with step, total steps and the series so far; returns False to stop."""
+OnBegin = Callable[[int, int], None]
+"""Called once the base model is measured, with the step that training begins at (above 0 where it goes on) and the total."""
 
 
-def train_model(record: ModelRecord, rows: Sequence[Row], generic: Sequence[Row], dev: DevSet, config: TuneConfig, work: Path, on_step: OnStep) -> Trained:
+def train_model(
+    record: ModelRecord,
+    rows: Sequence[Row],
+    generic: Sequence[Row],
+    dev: DevSet,
+    config: TuneConfig,
+    work: Path,
+    on_begin: OnBegin,
+    on_step: OnStep,
+) -> Trained:
     """Tune the model of `record` on `rows` and `generic`, going on from the newest checkpoint in `work` where there is one.
 
     Raises `TrainingStopped` when `on_step` says so, `PairsmithError` when the loss stops being a number.
@@ -79,7 +89,7 @@ def train_model(record: ModelRecord, rows: Sequence[Row], generic: Sequence[Row]
     model = load_transformer(record)
     named = dict(group_by_count(rows)) | ({"generic": list(generic)} if generic else {})
     data = DatasetDict({name: _to_dataset(items) for name, items in named.items()})
-    watch = _Watch(on_step)
+    watch = _Watch(on_begin, on_step)
     evaluator = _DevEvaluator(record, dev, watch)
     base_dev = evaluator.measure(model, step=0)
     steps = sum(count_batches(items, config.batch, config.epochs, config.seed) for items in named.values()) * config.epochs
@@ -130,12 +140,6 @@ def newest_checkpoint(work: Path) -> Path | None:
     return found[max(whole)] if whole else None
 
 
-def clear_checkpoints(work: Path) -> None:
-    """Remove what only a resumed training needs."""
-    for path in work.glob("checkpoint-*"):
-        shutil.rmtree(path, ignore_errors=True)
-
-
 class _Trainer(SentenceTransformerTrainer):  # type: ignore[misc]
     """The library's trainer without its model card, which quotes training rows."""
 
@@ -149,20 +153,21 @@ class _Trainer(SentenceTransformerTrainer):  # type: ignore[misc]
 class _Watch(TrainerCallback):  # type: ignore[misc]
     """Collects the series of a run and passes each step on."""
 
-    def __init__(self, on_step: OnStep) -> None:
+    def __init__(self, on_begin: OnBegin, on_step: OnStep) -> None:
         self.series: dict[str, list[list[float]]] = {"loss": [], DEV_METRIC: []}
         self.stopped = False
         self.diverged = False
         self.evaluating_s = 0.0
-        self._on_step = on_step
+        self._on_begin, self._on_step = on_begin, on_step
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Take up the series of a training that goes on."""
+        """Take up the series of a training that goes on, and say that it begins."""
         for entry in state.log_history:
             if "loss" in entry:
                 self.series["loss"].append([entry["step"], entry["loss"]])
             if f"eval_{DEV_METRIC}" in entry:
                 self.series[DEV_METRIC].append([entry["step"], entry[f"eval_{DEV_METRIC}"]])
+        self._on_begin(state.global_step, state.max_steps)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, float] | None = None, **_: Any) -> None:
         """Keep the loss; stop where it is no number."""

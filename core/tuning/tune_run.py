@@ -1,7 +1,7 @@
 """A tuning run from end to end: snapshot → rows → training → model folder → verdict on the test part.
 
 Files of a run lie in its folder: `checkpoints/` while it trains, `snapshot.json`, `log.txt`.
-A run that was killed goes on from its snapshot and newest checkpoint.
+A run that was killed goes on from its snapshot and newest checkpoint; the checkpoints go when the run is over (`core.jobs.engine`).
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from core.store import artefacts, corpus, projects
 from core.tuning.config import TuneConfig
 from core.tuning.dataset import build_rows, mix_generic, read_generic
 from core.tuning.merge import merge_with_base
-from core.tuning.train import DevSet, Trained, TrainingStopped, clear_checkpoints, train_model
-from core.workspace import Workspace, replace_file
+from core.tuning.train import DevSet, Trained, TrainingStopped, train_model
+from core.workspace import CHECKPOINTS, Workspace, replace_file
 
 DEV_POOL = 5_000
 """Documents that development NDCG is measured over while training; all of them where there are no more."""
@@ -54,7 +54,7 @@ class Speaker(Protocol):
 
 def run_tuning(workspace: Workspace, project_id: str, run_id: str, settings: Mapping[str, Any], speaker: Speaker) -> dict[str, Any]:
     """Tune the project's base model and give the verdict. Returns what the run shows; raises `PairsmithError` with what is missing."""
-    config = TuneConfig.from_json({key: value for key, value in settings.items() if key not in ("snapshot_id",)})
+    config = TuneConfig.from_json(settings)
     folder = workspace.run_folder(run_id)
     speaker.stage("Preparing the data")
     with workspace.store.read() as conn:
@@ -67,16 +67,17 @@ def run_tuning(workspace: Workspace, project_id: str, run_id: str, settings: Map
     rows = build_rows(snapshot, config, twins)
     generic = mix_generic(rows, read_generic(sample_data.GENERIC_PAIRS), config.generic_share, config.seed)
     dev = _dev_set(snapshot, documents)
-    speaker.stage("Measuring the base model")
+
+    def on_begin(step: int, total: int) -> None:
+        speaker.stage("Training", total, step)
 
     def on_step(step: int, total: int, series: Mapping[str, Any]) -> bool:
         speaker.report(step, total, "Training", series, check=False)
         return not speaker.should_stop
 
-    speaker.stage("Training")
-    checkpoints = folder / "checkpoints"
+    speaker.stage("Measuring the base model")
     try:
-        trained = train_model(base, rows, generic, dev, config, checkpoints, on_step)
+        trained = train_model(base, rows, generic, dev, config, folder / CHECKPOINTS, on_begin, on_step)
     except TrainingStopped:
         speaker.check()
         raise
@@ -89,7 +90,6 @@ def run_tuning(workspace: Workspace, project_id: str, run_id: str, settings: Map
     record = _save_model(workspace, project_id, run_id, snapshot, base, trained, config)
     speaker.stage("Measuring on held-out anchors")
     comparison = compare_models(workspace, project_id, BASE, record.id, Part.TEST.value, run_id=run_id, on_progress=speaker.report)
-    clear_checkpoints(checkpoints)
     return {
         "model_id": record.id,
         "model_name": record.name,
@@ -100,6 +100,7 @@ def run_tuning(workspace: Workspace, project_id: str, run_id: str, settings: Map
         "train": {
             "rows": len(rows),
             "generic": len(generic),
+            "generic_wanted": config.count_generic(len(rows)),
             "steps": trained.steps,
             "seconds": trained.seconds,
             "texts_per_s": trained.texts_per_s,

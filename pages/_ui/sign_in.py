@@ -28,7 +28,7 @@ def require_author() -> str:
     author = email or str(st.user.get("sub") or "").strip()
     if not author:
         _refuse("The account you signed in with has neither an e-mail address nor an id, so your judgements could not be kept apart from other people's.")
-    if not is_allowed(email, settings.allowed_emails, verified=st.user.get("email_verified") is not False):
+    if not is_allowed(email, settings.allowed_emails, verified=str(st.user.get("email_verified", True)).lower() != "false"):
         _refuse("The account you signed in with is not among those that this Pairsmith lets in.", author)
     return author
 

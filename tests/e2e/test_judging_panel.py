@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 
 import pytest
@@ -245,3 +246,61 @@ def test_the_plain_buttons_judge_the_record_the_panel_is_at(tab: Page, serve: Ca
     tab.get_by_role("button", name="Skip", exact=True).click()
     expect(tab.locator(PANEL)).not_to_have_attribute("data-pair", json.dumps(second, separators=(",", ":")))
     assert as_marks(read_judged(home_store)) == [*meant, (*second, Label.SKIPPED, 0)]
+
+
+@pytest.mark.usefixtures("queue_project")
+@pytest.mark.parametrize("name", ["Models", "Tune"])
+def test_a_decision_made_just_before_the_page_is_left_is_stored_without_coming_back(
+    tab: Page, serve: Callable[..., Server], home_store: Workspace, name: str
+) -> None:
+    open_panel(tab, serve())
+    link = tab.get_by_test_id("stSidebarNav").get_by_role("link", name=name, exact=True)
+    meant = [(*shown_pair(tab), Label.HARD_NEGATIVE, 0)]
+    link.evaluate("link => { document.dispatchEvent(new KeyboardEvent('keydown', { key: 'a', bubbles: true })); link.click() }")  # both in one moment
+    tab.get_by_role("heading", name=name, exact=True).wait_for()
+    deadline = time.monotonic() + 10
+    while not read_judged(home_store) and time.monotonic() < deadline:
+        tab.wait_for_timeout(100)
+    assert as_marks(read_judged(home_store)) == meant
+
+
+@pytest.mark.usefixtures("queue_project")
+def test_an_outbox_left_by_a_dead_server_is_sent_from_the_tune_page(tab: Page, serve: Callable[..., Server], home_store: Workspace) -> None:
+    server = serve()
+    open_panel(tab, server)
+    stop_server(server)
+    meant = press(tab, "apb")
+    tab.goto("about:blank")
+    server = serve(port=int(server.url.rsplit(":", 1)[1]))
+    tab.goto(f"{server.url}/tune")
+    tab.get_by_role("heading", name="Tune", exact=True).wait_for()
+    deadline = time.monotonic() + 10
+    while len(read_judged(home_store)) < 3 and time.monotonic() < deadline:
+        tab.wait_for_timeout(100)
+    assert as_marks(read_judged(home_store)) == meant
+    expect(tab.locator(PANEL)).to_be_hidden()
+    tab.keyboard.press("u")
+    tab.keyboard.press("a")
+    tab.wait_for_timeout(1_000)
+    assert as_marks(read_judged(home_store)) == meant
+
+
+@pytest.mark.usefixtures("queue_project")
+def test_the_tune_page_says_how_many_judgements_the_browser_still_holds(tab: Page, serve: Callable[..., Server]) -> None:
+    server = serve()
+    tab.goto(f"{server.url}/tune")
+    tab.locator(PANEL).wait_for(state="attached")
+    stop_server(server)
+    prefix = tab.evaluate(
+        """project => {
+            return [...globalThis.pairsmithSittings.keys()].find(name => name.includes(project))
+        }""",
+        QUEUE_PROJECT,
+    )
+    event = {"client_id": "left", "anchor_id": "a00", "document_id": "d0", "label": "hard_negative", "decided_at": 1.0}
+    tab.evaluate(
+        "([key, value]) => { localStorage.setItem(key, value); window.dispatchEvent(new StorageEvent('storage', { key })) }",
+        [f"{prefix}left", json.dumps(event)],
+    )
+    expect(tab.locator(f"{PANEL} .empty")).to_have_text("1 judgement is still in this browser and on the way to the server. This page does not count it yet.")
+    expect(tab.locator(f"{PANEL} button:visible")).to_have_count(0)

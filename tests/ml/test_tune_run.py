@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import shutil
+import zipfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +15,15 @@ import pytest
 from sentence_transformers import SentenceTransformer
 
 from core.curation.snapshot import read_snapshot
+from core.evaluation.systems import rank_model
 from core.ingest.sample import create_sample
 from core.model import ModelKind, PairsmithError
+from core.release.model_zip import zip_model
+from core.retrieval.encoder import Encoder
 from core.retrieval.fingerprint import fingerprint_folder
 from core.settings import Settings
 from core.store import artefacts, corpus, open_store, projects
+from core.tuning.config import count_bundled
 from core.tuning.tune_run import run_tuning
 from core.workspace import Workspace
 
@@ -27,15 +35,20 @@ class Ear:
     """Listens to a run and remembers the last series; asks it to stop at a step where told so."""
 
     def __init__(self, stop_at: int | None = None) -> None:
-        self.stages: list[str] = []
+        self.stages: list[tuple[str, int, int]] = []
+        """Message, total and step of each, in order."""
+        self.before_training: list[str | None] = []
+        """Messages of the reports before training began."""
         self.series: dict[str, Any] = {}
         self.stop_at = stop_at
         self.should_stop = False
 
     def stage(self, message: str, total: int = 0, step: int = 0) -> None:
-        self.stages.append(message)
+        self.stages.append((message, total, step))
 
     def report(self, step: int, total: int | None = None, message: str | None = None, figures: Mapping[str, Any] | None = None, *, check: bool = True) -> None:
+        if not any(name == "Training" for name, _, _ in self.stages):
+            self.before_training.append(message)
         if figures:
             self.series = dict(figures)
             self.should_stop = self.stop_at is not None and step >= self.stop_at
@@ -90,6 +103,46 @@ def test_the_loss_falls_and_the_checkpoint_that_is_best_on_development_anchors_w
     assert [step for step, _ in ear.series["loss"]] == list(range(1, result["train"]["steps"] + 1))
 
 
+def test_measuring_the_base_model_is_a_stage_of_its_own_and_training_begins_at_the_step_it_goes_on_from(runs: list):
+    """Once measuring was shown as training, and after a resume the steps that were skipped counted as done."""
+    (_, first, result), (_, resumed, _) = runs
+    total = result["train"]["steps"]
+    names = [name for name, _, _ in first.stages]
+    assert names[names.index("Measuring the base model") + 1] == "Training"
+    assert "Training" not in first.before_training
+    assert ("Training", total, 0) in first.stages
+    ((_, length, begin),) = [stage for stage in resumed.stages if stage[0] == "Training"]
+    assert length == total
+    assert 0 < begin <= 60
+
+
+def test_the_run_says_how_many_generic_pairs_it_wanted_and_got(runs: list):
+    train = runs[0][2]["train"]
+    assert train["generic_wanted"] == round(train["rows"] / 9)
+    assert train["generic"] == min(train["generic_wanted"], count_bundled())
+
+
+def test_a_home_that_was_moved_searches_and_gives_away_its_tuned_model(runs: list, tmp_path: Path):
+    """Once absolute paths were stored, and a home restored elsewhere lost every model that was tuned in it."""
+    workspace, _, result = runs[0]
+    home = tmp_path / "restored"
+    shutil.copytree(workspace.home, home)
+    settings = Settings(home=home, start_worker=False)
+    moved = Workspace(settings, open_store(settings.url))
+    try:
+        with moved.store.read() as conn:
+            record = artefacts.get_model(conn, "contracts", result["model_id"])
+            anchors = corpus.read_anchors(conn, "contracts")[:3]
+        assert Path(record.location).is_relative_to(home)
+        assert Path(record.location).is_dir()
+        assert Encoder(record).encode(["never seen before"]).shape == (1, 32)
+        assert len(rank_model(moved, "contracts", record, [replace(anchor, text=f"again: {anchor.text}") for anchor in anchors])) == 3
+        names = zipfile.ZipFile(io.BytesIO(zip_model(record))).namelist()
+        assert any(name.endswith("model.safetensors") for name in names)
+    finally:
+        moved.store.close()
+
+
 def test_the_result_names_what_it_was_made_from(runs: list):
     workspace, _, result = runs[0]
     with workspace.store.read() as conn:
@@ -115,7 +168,6 @@ def test_no_text_of_the_project_stands_in_any_file_of_the_model(runs: list):
     """The checkpoints of the run that is stopped are looked through where it is stopped."""
     workspace, _, _ = runs[0]
     _refuse_texts(workspace, workspace.folder("models"))
-    assert list(workspace.run_folder("run1").glob("checkpoints/checkpoint-*")) == []
 
 
 def test_the_same_configuration_and_snapshot_give_the_same_model_interrupted_or_not(runs: list):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -15,6 +17,7 @@ import numpy as np
 import psutil
 import pytest
 
+from core import cli_output
 from core.ingest.sample import create_sample
 from core.jobs.encoder_server import EncoderServer
 from core.jobs.engine import LocalEngine, start_worker
@@ -101,6 +104,7 @@ def test_a_run_whose_process_is_killed_goes_on_from_its_checkpoint_and_finishes(
     log = (sample.run_folder(run_id) / "log.txt").read_text()
     assert log.count("--- attempt") == 2
     assert 0 < reached < run.result["train"]["steps"]
+    assert not checkpoints.exists()
 
 
 def test_a_running_run_that_is_cancelled_stops_and_says_so(sample: Workspace):
@@ -113,6 +117,7 @@ def test_a_running_run_that_is_cancelled_stops_and_says_so(sample: Workspace):
     assert worker.wait(timeout=60) == 0
     run = get(sample, run_id)
     assert (run.status, run.result, run.attempt) == (RunStatus.CANCELLED, None, 1)
+    assert not (sample.run_folder(run_id) / "checkpoints").exists()
     assert child is not None
     assert not child.is_running()
 
@@ -128,6 +133,26 @@ def test_a_run_that_is_told_to_stop_though_nobody_cancelled_it_goes_on_in_anothe
     assert worker.wait(timeout=240) == 0
     run = get(sample, run_id)
     assert (run.status, run.attempt) == (RunStatus.SUCCEEDED, 2)
+
+
+def test_a_run_that_worker_and_child_left_behind_is_taken_up_by_who_follows_it(sample: Workspace, monkeypatch: pytest.MonkeyPatch):
+    """Once only a waiting run got a worker, and following one whose processes had all died waited for ever."""
+    run_id = LocalEngine(sample).enqueue("contracts", RunKind.EMBED, {})
+    with sample.store.write() as conn:
+        assert runs.claim_run(conn, "dead", lease_s=10.0, now=1.0).id == run_id
+    helpers: list[subprocess.Popen[bytes]] = []
+
+    def start_and_keep(workspace: Workspace, *, until_idle: bool) -> subprocess.Popen[bytes]:
+        helpers.append(start_worker(workspace, until_idle=until_idle))
+        return helpers[-1]
+
+    monkeypatch.setattr(cli_output, "start_worker", start_and_keep)
+    ended: list[Run] = []
+    follower = threading.Thread(target=lambda: ended.append(cli_output.follow_run(sample, run_id)), daemon=True)
+    follower.start()
+    follower.join(timeout=120)
+    assert [(run.status, run.attempt) for run in ended] == [(RunStatus.SUCCEEDED, 2)]
+    assert [helper.wait(timeout=60) for helper in helpers] == [0]
 
 
 def ask(url: str, token: str | None, body: bytes, path: str = "/encode") -> tuple[int, dict]:

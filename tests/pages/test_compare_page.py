@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.evaluation.significance import compare_scores, mean_interval
 from core.evaluation.verdict import give_verdict
-from core.model import Anchor, Evaluation, Judgement, Label, ModelKind, ModelRecord, RunKind, RunStatus, Source
+from core.model import Anchor, Evaluation, Judgement, Label, ModelKind, ModelRecord, Part, RunKind, RunStatus, Source
+from core.retrieval.models import ensure_base_model
 from core.store import artefacts, corpus, judgements, runs
 from core.workspace import Workspace
 from pages._ui.side_by_side import describe_move
@@ -122,6 +124,7 @@ def test_a_fresh_verdict_is_not_called_stale_and_offers_no_second_look(open_scre
 
 def test_judgements_that_came_since_make_the_verdict_stale_and_measuring_again_is_queued(open_screen: OpenScreen, measured: str, workspace: Workspace) -> None:
     with workspace.store.write() as conn:
+        corpus.set_parts(conn, measured, {"a1": Part.TEST})
         judgements.append_judgements(conn, measured, [Judgement("later", "a1", "d5", Label.HARD_NEGATIVE, source=Source.MINED)])
     app = open_screen("compare")
     assert "may no longer hold" in app.warning[0].value
@@ -130,6 +133,50 @@ def test_judgements_that_came_since_make_the_verdict_stale_and_measuring_again_i
         queued = runs.list_runs(conn, measured, kind=RunKind.EVALUATE)
     assert [(run.status, run.config) for run in queued] == [(RunStatus.QUEUED, {"systems": ["base", TUNED], "part": "test"})]
     assert not app.exception
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        [Judgement("later", "a2", "d5", Label.HARD_NEGATIVE)],
+        [Judgement("later", "a1", "d5", Label.SKIPPED)],
+        [Judgement("later", "a1", "d5", Label.HARD_NEGATIVE), Judgement("back", "a1", "d5", Label.UNJUDGED, undoes="later")],
+    ],
+    ids=["of a training anchor", "that only skips", "taken back again"],
+)
+def test_judgements_that_cannot_change_the_figures_leave_the_verdict_fresh(
+    open_screen: OpenScreen, measured: str, workspace: Workspace, later: list[Judgement]
+) -> None:
+    with workspace.store.write() as conn:
+        corpus.set_parts(conn, measured, {"a1": Part.TEST, "a2": Part.TRAIN})
+        judgements.append_judgements(conn, measured, later)
+    app = open_screen("compare")
+    assert not app.exception
+    assert not app.warning
+    assert not [button for button in app.button if button.label.startswith("Measure")]
+
+
+def test_several_models_measured_on_the_same_anchors_are_said_to_flatter_the_best(open_screen: OpenScreen, measured: str, workspace: Workspace) -> None:
+    assert not any("tuned models were measured" in caption.value for caption in open_screen("compare").caption)
+    add_model(workspace, "d" * 64, ModelKind.TUNED, "another", 1.5)
+    with workspace.store.write() as conn:
+        artefacts.put_evaluation(conn, measured, Evaluation("other", "d" * 64, "d" * 64, "all", {}, 12, 0, None, 1.0), {})
+    app = open_screen("compare")
+    assert any("2 tuned models were measured on these held-out anchors, 2 looks in all" in caption.value for caption in app.caption)
+    assert {metric.label: metric.value for metric in app.metric}["Looks at the test part"] == "2 by 2 models"
+
+
+def test_while_documents_are_embedded_the_run_is_watched_once_for_both_models(
+    open_screen: OpenScreen, small_project: str, workspace: Workspace, tiny_model: Path
+) -> None:
+    base = ensure_base_model(workspace, small_project, str(tiny_model))
+    with workspace.store.write() as conn:
+        artefacts.put_model(conn, small_project, replace(base, id=TUNED, name="tiny tuned", kind=ModelKind.TUNED, base_id=base.id, created_at=2.0))
+        run_id = runs.add_run(conn, small_project, RunKind.EMBED, {})
+    app = open_screen("compare", q="late payment")
+    assert not app.exception
+    assert [button.key for button in app.button if button.label == "Cancel"] == [f"cancel-{run_id}"]
+    assert [item.value for item in app.caption].count("The documents are being embedded, see above.") == 2
 
 
 def test_a_later_measurement_replaces_the_verdict_and_further_looks_are_said(open_screen: OpenScreen, measured: str, workspace: Workspace) -> None:

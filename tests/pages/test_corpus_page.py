@@ -156,5 +156,33 @@ def test_corpus_text_is_shown_letter_for_letter(open_screen: OpenScreen, workspa
 def test_a_pair_file_meets_the_anchors_and_documents_that_are_there_under_other_ids(open_screen: OpenScreen, workspace: Workspace, small_project: str) -> None:
     app = upload(open_screen("corpus"), "pairs.jsonl", render_pairs(workspace, small_project))
     table = app.dataframe[0].value.to_numpy().tolist()
-    assert table == [["Anchors", 10, 0, 0, 10], ["Judgements", 20, 0, 10, 10]]
-    assert app.warning[0].value.startswith("10 pairs are judged otherwise here")
+    assert table == [["Anchors", 10, 0, 0, 10], ["Judgements", 20, 0, 0, 20]]  # a pair file has no grades, so an answer of any grade is the same word
+    assert not app.warning
+
+
+def test_fields_named_like_the_own_columns_hide_neither_id_nor_title_nor_text(open_screen: OpenScreen, workspace: Workspace, empty_project: str) -> None:
+    fields = {"id": "other id", "title": "other title", "text": "other text", "clause_no": "4", "clause no": "5"}
+    with workspace.store.write() as conn:
+        corpus.put_documents(conn, "small", [Document("d1", "The text.", "The title", fields), Document("d2", "Untitled text.", fields={"Title": "a field"})])
+    app = open_screen("corpus")
+    first, second = app.dataframe[0].value.fillna("").to_dict("records")
+    assert first == {
+        "Id": "d1",
+        "Title": "The title",
+        "Text": "The text.",
+        "Field: id": "other id",
+        "Field: title": "other title",
+        "Field: text": "other text",
+        "Clause no": "4",
+        "Field: clause no": "5",
+        "Field: Title": "",
+    }
+    assert (second["Id"], second["Title"], second["Text"], second["Field: Title"]) == ("d2", "", "Untitled text.", "a field")
+
+
+def test_the_preview_of_a_file_keeps_its_own_columns_too(open_screen: OpenScreen, empty_project: str) -> None:
+    line = {"_id": "n1", "title": "The title", "text": "The text.", "metadata": {"Id": "other id", "Text": "other text"}}
+    app = upload(open_screen("corpus"), "corpus.jsonl", to_lines(line))
+    assert app.dataframe[1].value.to_dict("records") == [
+        {"Id": "n1", "Title": "The title", "Text": "The text.", "Field: Id": "other id", "Field: Text": "other text"}
+    ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.model import RunKind, RunStatus
@@ -45,7 +46,7 @@ def test_the_sample_is_offered_while_it_is_not_there_and_prepared_once(open_scre
 
 def test_a_new_project_gets_an_id_from_its_name_and_becomes_the_open_one(open_screen: OpenScreen, workspace: Workspace, small_project: str) -> None:
     app = open_screen("home")
-    app.text_input(key="new_name").set_value("Verträge & Lizenzen 2025").run()
+    app.text_input(key="new_name").set_value("Verträge & Lizenzen 2025")
     next(button for button in app.button if button.label == "Create project").click().run()
     assert not app.exception
     assert list_ids(workspace) == ["small", "vertrage-lizenzen-2025"]
@@ -57,9 +58,9 @@ def test_a_new_project_gets_an_id_from_its_name_and_becomes_the_open_one(open_sc
 
 def test_a_folder_that_is_not_there_is_refused_with_words_and_nothing_is_made(open_screen: OpenScreen, workspace: Workspace) -> None:
     app = open_screen("home")
-    app.text_input(key="new_name").set_value("Mine").run()
+    app.text_input(key="new_name").set_value("Mine")
     app.radio(key="base_kind").set_value("A folder on this machine").run()
-    app.text_input(key="model_folder").set_value("/no/such/folder").run()
+    app.text_input(key="model_folder").set_value("/no/such/folder")
     next(button for button in app.button if button.label == "Create project").click().run()
     assert list_ids(workspace) == []
     assert escape_label("/no/such/folder") in app.error[0].value
@@ -67,13 +68,45 @@ def test_a_folder_that_is_not_there_is_refused_with_words_and_nothing_is_made(op
 
 def test_a_model_folder_becomes_the_base_model(open_screen: OpenScreen, workspace: Workspace, tiny_model: Path) -> None:
     app = open_screen("home")
-    app.text_input(key="new_name").set_value("Mine").run()
+    app.text_input(key="new_name").set_value("Mine")
     app.radio(key="base_kind").set_value("A folder on this machine").run()
-    app.text_input(key="model_folder").set_value(str(tiny_model)).run()
+    app.text_input(key="model_folder").set_value(str(tiny_model))
     next(button for button in app.button if button.label == "Create project").click().run()
     assert not app.error
     with workspace.store.read() as conn:
         assert projects.get_project(conn, "mine").base_model == str(tiny_model)
+
+
+def test_the_form_is_read_as_it_stands_when_the_button_is_pressed(open_screen: OpenScreen, workspace: Workspace) -> None:
+    app = open_screen("home")
+    app.radio(key="base_kind").set_value("A folder on this machine").run()
+    app.text_input(key="model_folder").set_value("/no/such/folder")
+    app.text_input(key="new_name").set_value("Mine")
+    app.radio(key="base_kind").set_value("The built-in model")
+    next(button for button in app.button if button.label == "Create project").click().run()
+    assert not app.error
+    with workspace.store.read() as conn:
+        assert projects.get_project(conn, "mine").base_model == "embedded:all-MiniLM-L6-v2"
+
+
+@pytest.mark.parametrize(
+    ("kind", "field"), [("A model from the Hugging Face hub", "hub_id"), ("A folder on this machine", "model_folder"), ("The built-in model", None)]
+)
+def test_the_base_model_of_the_installation_is_preset_and_named_as_the_default(
+    open_screen: OpenScreen, workspace: Workspace, tiny_model: Path, monkeypatch: pytest.MonkeyPatch, kind: str, field: str | None
+) -> None:
+    default = {"hub_id": "owner/encoder", "model_folder": str(tiny_model), None: "embedded:all-MiniLM-L6-v2"}[field]
+    monkeypatch.setenv("PAIRSMITH_BASE_MODEL", default)
+    app = open_screen("home")
+    radio = app.radio(key="base_kind")
+    assert radio.value == kind
+    assert [words.endswith("The default here.") for words in radio.proto.captions] == [option == kind for option in radio.options]
+    if field:
+        assert app.text_input(key=field).value == default
+    app.text_input(key="new_name").set_value("Mine")
+    next(button for button in app.button if button.label == "Create project").click().run()
+    with workspace.store.read() as conn:
+        assert projects.get_project(conn, "mine").base_model == default
 
 
 def test_a_project_without_a_name_is_refused(open_screen: OpenScreen, workspace: Workspace) -> None:

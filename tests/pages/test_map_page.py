@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.model import Document, ModelKind, ModelRecord, Projection, RunKind, RunStatus
-from core.store import artefacts, corpus, runs
+from core.store import artefacts, corpus, projects, runs
 from core.workspace import Workspace
+from pages._ui.page import Page
 
 OpenScreen = Callable[..., AppTest]
 BASE, TUNED = "b" * 64, "c" * 64
@@ -149,10 +151,41 @@ def test_a_newer_tuned_model_is_offered_a_map(open_screen: OpenScreen, small_pro
 
 def test_the_document_that_was_clicked_is_read_beside_and_framed_on_both_maps(open_screen: OpenScreen, mapped: str) -> None:
     app = open_screen("map")
-    app.session_state["map_document"] = "d5"
+    app.session_state["map_document_small"] = "d5"
     app.run()
     assert any("clause 5" in text.value for text in app.text)
     assert [trace["name"] for trace in read_figure(app)["data"]].count("The document beside") == 2
+
+
+def test_the_document_clicked_in_one_project_is_not_chosen_in_another(open_screen: OpenScreen, mapped: str, workspace: Workspace) -> None:
+    with workspace.store.write() as conn:
+        projects.add_project(conn, "other", base_model="embedded:all-MiniLM-L6-v2")
+    page = Page(workspace, "local", None)
+    seen = {}
+    for name in ("small", "other"):
+        with workspace.store.read() as conn:
+            page = replace(page, project=projects.get_project(conn, name))
+        app = AppTest.from_function(click_point, args=(page,))
+        app.session_state["map_document"] = "d9"  # a choice that belongs to no project
+        if seen:
+            app.session_state["map_document_small"] = "d5"
+        else:
+            app.session_state["chart"] = {"selection": {"points": [{"customdata": ["d5"]}]}}
+        app.run()
+        assert not app.exception
+        seen[name] = app.session_state["chosen"]
+    assert seen == {"small": "d5", "other": ""}
+
+
+def click_point(page) -> None:
+    """A script of its own: choose a document in the project of `page`, and say which is chosen."""
+    import streamlit as st
+
+    from pages._ui.map_controls import chosen_document, keep_choice
+
+    if "chart" in st.session_state:
+        keep_choice(page, "chart")
+    st.session_state["chosen"] = chosen_document(page)
 
 
 def test_text_of_the_corpus_is_escaped_in_the_figure(open_screen: OpenScreen, mapped: str, workspace: Workspace) -> None:

@@ -113,6 +113,7 @@ def test_a_project_without_documents_or_answers_leads_to_where_they_come_from(op
 def test_the_plain_buttons_store_the_decision_for_their_own_record_and_undo_it(open_screen: Open, workspace: Workspace) -> None:
     put_queue(workspace, [("a3", "d4"), ("a5", "d1")])
     app = open_screen("negatives")
+    assert "For assistive technology, or where the panel does not work." in [item.value for item in app.caption]
     app.button(key="judge-Partly-a3-d4").click().run()
     assert read_marks(workspace) == [("a3", "d4", Label.POSITIVE, 2)]
     app.button(key="judge-Hard negative-a5-d1").click().run()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ from core.tuning.config import TuneConfig
 from core.tuning.readiness import Readiness, find_obstacle, list_warnings, read_readiness
 from core.workspace import Workspace
 from pages._ui.text import escape_label
+from pages._ui.tune_form import KNOBS
 
 OpenScreen = Callable[..., AppTest]
 VERDICT = {"outcome": "better", "title": "Better", "reason": "+0.080 NDCG@5 on 40 held-out anchors.", "advice": "Look at the losses before you release."}
@@ -95,10 +97,13 @@ def test_looking_at_the_page_assigns_no_part(open_screen: OpenScreen, workspace:
 
 def test_starting_queues_a_run_with_the_settings_shown(open_screen: OpenScreen, workspace: Workspace, labelled_project: str) -> None:
     app = open_screen("tune")
-    app.number_input(key="knob_epochs").set_value(2).run()
-    app.button(key="start_tuning").click().run()
+    app.number_input(key="knob_epochs").set_value(7)
+    app.toggle(key="knob_merge").set_value(False)
+    app.slider(key="knob_generic").set_value(0.3)
+    app.button(key="start_tuning").click().run()  # in one rerun, as a browser sends a number that was typed and left by the click
     assert not app.exception
-    assert [(run.status, TuneConfig.from_json(run.config)) for run in list_tune_runs(workspace)] == [(RunStatus.QUEUED, TuneConfig(epochs=2))]
+    wanted = TuneConfig(epochs=7, merge=False, generic_share=0.3)
+    assert [(run.status, TuneConfig.from_json(run.config)) for run in list_tune_runs(workspace)] == [(RunStatus.QUEUED, wanted)]
     assert app.subheader[0].value == "Run in progress"
     assert [button.key for button in app.button if button.key == "start_tuning"] == []
 
@@ -109,6 +114,25 @@ def test_a_second_start_from_another_tab_is_refused_with_words(open_screen: Open
     app.button(key="start_tuning").click().run()
     assert [run.id for run in list_tune_runs(workspace)] == [first.id]
     assert first.id in app.warning[0].value
+
+
+def test_every_setting_of_a_run_has_a_knob_that_is_drawn(open_screen: OpenScreen, labelled_project: str) -> None:
+    app = open_screen("tune")
+    assert sorted(KNOBS.values()) == sorted(TuneConfig().to_json())
+    assert set(KNOBS) == {item.key for kind in (app.number_input, app.slider, app.toggle) for item in kind if item.key}
+
+
+def test_the_page_hands_out_no_record_and_only_has_a_left_outbox_sent(open_screen: OpenScreen, labelled_project: str) -> None:
+    (panel,) = open_screen("tune").get("bidi_component")
+    data = json.loads(panel.proto.json)
+    assert (data["records"], data["drain"], data["user"]) == ([], True, "local")
+
+
+def test_a_cancelled_run_says_what_became_of_it(open_screen: OpenScreen, workspace: Workspace, labelled_project: str) -> None:
+    add_run(workspace, RunStatus.CANCELLED)
+    assert [item.value for item in open_screen("tune").info] == [
+        "The run was cancelled before it was done. Nothing was made of it, and your judgements are as they were."
+    ]
 
 
 def test_a_run_that_goes_on_is_found_again_with_its_series_and_can_be_cancelled(open_screen: OpenScreen, workspace: Workspace, labelled_project: str) -> None:

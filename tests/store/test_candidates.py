@@ -67,11 +67,6 @@ def test_mining_again_replaces_the_queue_and_ends_leases(store: Store, project: 
     assert lease(store, project, "bob", 10, now=1.0) == queue[:3]
 
 
-def test_candidates_are_found_by_pair(store: Store, project: str, queue: list[Candidate]):
-    with store.read() as conn:
-        assert candidates.get_candidates(conn, project, [("a0", "d2"), ("a0", "d9"), ("a1", "d2")]) == {("a0", "d2"): queue[1]}
-
-
 @pytest.mark.parametrize("apart", [False, True], ids=["one store", "a store each"])
 def test_eight_people_leasing_at_once_get_each_candidate_once(store_url: str, store: Store, project: str, apart: bool):
     with store.write() as conn:

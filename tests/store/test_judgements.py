@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.model import Judgement, Label, PairsmithError, Source
-from core.store import Store, judgements
+from core.model import Judgement, Label, PairsmithError, Part, Source
+from core.store import Store, corpus, judgements
 
 _SERIAL = itertools.count()
 
@@ -161,3 +161,21 @@ def test_any_sequence_of_judgements_and_undos_gives_the_state_of_stacks(store: S
                     with pytest.raises(PairsmithError, match="judged again"):
                         judgements.undo_judgement(conn, project, event.client_id, author="x")
     assert state_of(store, project) == {pair: (stack[-1].label, stack[-1].grade) for pair, stack in stacks.items() if stack}
+
+
+def test_changes_of_a_part_are_the_pairs_whose_relevance_is_another_than_before(store: Store, project: str):
+    with store.write() as conn:
+        corpus.set_parts(conn, project, {"a0": Part.TEST, "a1": Part.TRAIN})
+        judgements.append_judgements(conn, project, [say("e1", Label.POSITIVE, grade=2), say("e2", document="d1"), say("e3", Label.SKIPPED, document="d2")])
+        before = judgements.last_seq(conn, project)
+        assert judgements.count_changes(conn, project, Part.TEST, before) == 0
+        same = [say("s1", Label.POSITIVE, grade=2), say("s2", document="d1"), say("s3", Label.AMBIGUOUS, document="d2"), say("s4", anchor="a1")]
+        judgements.append_judgements(conn, project, same)
+        assert judgements.count_changes(conn, project, Part.TEST, before) == 0
+        assert judgements.count_changes(conn, project, Part.TRAIN, before) == 1
+        judgements.append_judgements(conn, project, [say("c1", Label.POSITIVE, grade=3), say("c2", Label.AMBIGUOUS, document="d1"), say("c3", document="d2")])
+        assert judgements.count_changes(conn, project, Part.TEST, before) == 3
+        assert judgements.count_changes(conn, project, Part.TEST, 0) == 2
+        judgements.undo_judgement(conn, project, "c1", author="ann")
+        assert judgements.count_changes(conn, project, Part.TEST, before) == 2
+        assert judgements.count_changes(conn, project, Part.TEST, judgements.last_seq(conn, project)) == 0

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -109,9 +111,27 @@ def test_cancelling_a_waiting_run_ends_it_and_a_running_one_is_told_at_its_next_
         runs.request_cancel(conn, running, now=4.0)
         assert runs.get_run(conn, waiting).status == RunStatus.CANCELLED
         assert runs.get_run(conn, waiting).finished_at == 4.0
-        told = runs.beat_run(conn, running, 1, lease_s=1.0)
+        told = runs.beat_run(conn, running, 1, lease_s=10.0, now=4.5)
     assert (told.status, told.cancel_requested) == (RunStatus.RUNNING, True)
-    assert claim(store, now=5.0, lease_s=1.0) is None or status_of(store, waiting) == RunStatus.CANCELLED
+    assert claim(store, now=14.0) is None
+    taken = claim(store, now=14.5)
+    assert (taken.id, taken.attempt, taken.cancel_requested) == (running, 2, True)
+
+
+def test_a_run_is_for_a_worker_to_take_while_it_waits_and_once_its_lease_ran_out(store: Store, project: str):
+    run_id = queue_run(store, project)
+
+    def is_claimable(now: float) -> bool:
+        with store.read() as conn:
+            return runs.is_claimable(conn, run_id, now=now)
+
+    assert is_claimable(0.0)
+    claim(store, now=0.0)
+    assert [is_claimable(now) for now in (0.0, 9.9, 10.0, 99.0)] == [False, False, True, True]
+    with store.write() as conn:
+        runs.finish_run(conn, run_id, 1, RunStatus.FAILED)
+        assert not runs.is_claimable(conn, "none")
+    assert not is_claimable(99.0)
 
 
 def test_runs_are_listed_newest_first_by_kind_and_by_being_active(store: Store, project: str):
@@ -183,12 +203,12 @@ def test_models_are_registered_once_and_found_by_fingerprint_prefix_or_name(stor
                 artefacts.get_model(conn, project, wrong)
 
 
-def test_snapshots_are_stored_once(store: Store, project: str):
-    snapshot = Snapshot("s" * 64, 1.0, 5, {"anchors": 2})
+def test_snapshots_are_stored_once_and_know_the_last_judgement_they_hold(store: Store, project: str):
+    """Once a snapshot taken again kept its old last judgement, and those since were told as news though it held them."""
     with store.write() as conn:
-        artefacts.put_snapshot(conn, project, snapshot)
-        artefacts.put_snapshot(conn, project, Snapshot("s" * 64, 9.0, 9, {}))
-        assert artefacts.list_snapshots(conn, project) == [snapshot]
+        for created_at, last_seq in ((1.0, 5), (9.0, 9), (10.0, 7)):
+            artefacts.put_snapshot(conn, project, Snapshot("s" * 64, created_at, last_seq, {"anchors": 2}))
+        assert artefacts.list_snapshots(conn, project) == [Snapshot("s" * 64, 1.0, 9, {"anchors": 2})]
 
 
 def test_evaluations_come_back_with_their_scores_and_openings_are_counted(store: Store, project: str):
@@ -203,6 +223,18 @@ def test_evaluations_come_back_with_their_scores_and_openings_are_counted(store:
         assert artefacts.list_evaluations(conn, project, part="test", run_id="r") == [items[0]]
         assert artefacts.read_scores(conn, "e1", "ndcg@5") == {"a0": 0.25, "a1": 0.75}
         assert artefacts.count_openings(conn, project, "m") == 2
+
+
+def test_openings_of_the_test_part_count_every_tuned_model_and_figures_on_all_anchors(store: Store, project: str):
+    rows = [("b", "test"), ("t1", "test"), ("t1", "test"), ("t2", "all"), ("t2", "dev"), ("t3", "train"), ("bm25", "test")]
+    with store.write() as conn:
+        assert artefacts.count_test_openings(conn, project) == artefacts.Openings(0, 0)
+        for name in ("b", "t1", "t2", "t3"):
+            kind = ModelKind.BASE if name == "b" else ModelKind.TUNED
+            artefacts.put_model(conn, project, ModelRecord(name, name, kind, "/nowhere", 32, 64))
+        for place, (name, part) in enumerate(rows):
+            artefacts.put_evaluation(conn, project, Evaluation(f"o{place}", name, name, part, {}, 2, 0, None, 1.0), {})
+        assert artefacts.count_test_openings(conn, project) == artefacts.Openings(3, 2)
 
 
 def test_changes_between_two_evaluations_are_paged_from_the_worst_or_the_best(store: Store, project: str):
@@ -227,3 +259,33 @@ def test_projections_come_newest_first(store: Store, project: str):
         for item in items:
             artefacts.put_projection(conn, project, item)
         assert artefacts.list_projections(conn, project) == items[::-1]
+
+
+def test_places_in_the_home_are_found_wherever_the_home_lies(store: Store, project: str, tmp_path: Path):
+    """Once absolute paths were stored, and a home that was moved or restored lost its models and maps."""
+    old, new = tmp_path / "old", tmp_path / "new"
+    for folder in (new / "models" / "abc", new / "maps"):
+        folder.mkdir(parents=True)
+    store.home = old
+    with store.write() as conn:
+        artefacts.put_model(conn, project, replace(model("a" * 64, "tuned", 2.0, ModelKind.TUNED), location=str(old / "models" / "abc")))
+        artefacts.put_model(conn, project, replace(model("b" * 64, "base", 1.0), location=str(tmp_path / "elsewhere")))
+        artefacts.put_projection(conn, project, Projection("p", "b" * 64, "a" * 64, str(old / "maps" / "p.npz"), {}, 1.0))
+        assert [item.location for item in artefacts.list_models(conn, project)] == [str(old / "models" / "abc"), str(tmp_path / "elsewhere")]
+    store.home = new
+    with store.read() as conn:
+        assert [item.location for item in artefacts.list_models(conn, project)] == [str(new / "models" / "abc"), str(tmp_path / "elsewhere")]
+        assert [item.path for item in artefacts.list_projections(conn, project)] == [str(new / "maps" / "p.npz")]
+
+
+def test_an_absolute_place_as_once_stored_is_looked_for_in_this_home_first(store: Store, project: str, tmp_path: Path):
+    (tmp_path / "new" / "models" / "abc").mkdir(parents=True)
+    with store.write() as conn:  # a store without a home stores places as they are
+        for key, name in (("a", "abc"), ("b", "gone")):
+            artefacts.put_model(conn, project, replace(model(key * 64, name, 1.0, ModelKind.TUNED), location=f"/old/models/{name}"))
+    store.home = tmp_path / "new"
+    with store.read() as conn:
+        assert {item.name: item.location for item in artefacts.list_models(conn, project)} == {
+            "abc": str(tmp_path / "new" / "models" / "abc"),
+            "gone": "/old/models/gone",
+        }

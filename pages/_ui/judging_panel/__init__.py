@@ -2,7 +2,7 @@
 
 The panel moves on by itself and keeps an outbox in the browser until the server says that an event is stored; every sending holds the whole
 outbox, so a lost or doubled sending changes nothing. Here, in this order: apply what arrived, lease records, hand both to the browser.
-Refuses a sending that belongs to another project. Invariant: nothing is acknowledged that is not in the log.
+Refuses a sending that belongs to another project or person. Invariant: nothing is acknowledged that is not in the log.
 """
 
 from __future__ import annotations
@@ -45,31 +45,47 @@ def judging_panel(page: Page, *, keys: Mapping[str, str] | None = None) -> Hande
     `keys`: other keys by action (`hard_negative`, `fully`, `partly`, `touches`, `ambiguous`, `skipped`, `cannot_judge`, `undo`, `reason`, `note`, `help`).
     Only records that are unjudged and not leased to somebody else are handed out; an event is stored once, however often it arrives.
     """
-    key = f"judging-panel-{page.project_id}"
-    outbox = f"{page.project_id}@{page.project.created_at if page.project else 0}"  # a project made anew under an old name is another one
-    answer = _take_events(page, key, outbox)
+    answer = _take_events(page)
     records = next_records(page.workspace, page.project_id, page.author)
     with page.workspace.store.read() as conn:
         queue = count_queue(conn, page.project_id, page.author)
-    data = {
-        "user": page.author,
-        "project": outbox,
-        "records": [_to_json(record) for record in records],
-        "left": queue["open"],
-        "keys": {action: name.lower() for action, name in (keys or {}).items()},
-        "acknowledged": answer["acknowledged"],
-        "refused": answer["refused"],
-    }
-    _PANEL(key=key, data=data, on_outbox_change=lambda: None)
+    named = {action: name.lower() for action, name in (keys or {}).items()}
+    _mount(page, answer, records=[_to_json(record) for record in records], left=queue["open"], keys=named, drain=False)
     return Handed(records, queue["open"], queue["held"])
 
 
-def _take_events(page: Page, key: str, project: str) -> dict[str, Any]:
+def drain_outbox(page: Page) -> None:
+    """Have judgements sent that an earlier visit left in this browser, on a page that goes by their number. Says how many are still on the way.
+
+    Nothing is handed out and no key judges; it draws nothing where nothing waits.
+    """
+    _mount(page, _take_events(page), records=[], left=0, keys={}, drain=True)
+
+
+def _mount(page: Page, answer: Mapping[str, Any], **data: object) -> None:
+    owner = {"user": page.author, "project": _name_outbox(page), "acknowledged": answer["acknowledged"], "refused": answer["refused"]}
+    # The callback is what stores a sending that the panel made while the page was being left: the next page's script runs after it.
+    _PANEL(key=_key(page), data=owner | data, on_outbox_change=lambda: _take_events(page))
+
+
+def _key(page: Page) -> str:
+    return f"judging-panel-{page.project_id}"
+
+
+def _name_outbox(page: Page) -> str:
+    """A project made anew under an old name is another one."""
+    return f"{page.project_id}@{page.project.created_at if page.project else 0}"
+
+
+def _take_events(page: Page) -> dict[str, Any]:
     """Apply the sending that lies in the panel's state, once, and return what became of the last one."""
+    key = _key(page)
     answer: dict[str, Any] = st.session_state.setdefault(f"{key}-answer", {"sent": None, "acknowledged": [], "refused": {}})
     state = st.session_state.get(key)
     outbox = state.get("outbox") if isinstance(state, Mapping) else None
-    if not isinstance(outbox, Mapping) or outbox.get("project") != project or outbox.get("sent") == answer["sent"]:
+    if not isinstance(outbox, Mapping) or outbox.get("sent") == answer["sent"]:
+        return answer
+    if outbox.get("project") != _name_outbox(page) or outbox.get("user") != page.author:
         return answer
     found = outbox.get("events")
     events = [event for event in found if isinstance(event, Mapping)] if isinstance(found, Sequence) and not isinstance(found, str) else []

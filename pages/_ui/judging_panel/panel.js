@@ -125,6 +125,7 @@ class Panel {
     window.removeEventListener("storage", this.onStorage)
     window.removeEventListener("online", this.onVisible)
     clearInterval(this.ticker)
+    if (this.outbox.read().length) this.send() // the last chance of this visit; what does not arrive stays in the outbox for the next
     clearTimeout(this.timer)
   }
 
@@ -241,7 +242,7 @@ class Panel {
   onKey(event) {
     if (!this.root?.isConnected) return
     if (event.repeat || event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.defaultPrevented) return
-    if (!this.root.getClientRects().length || isTyping(event)) return
+    if (this.data.drain || !this.root.getClientRects().length || isTyping(event)) return
     if (event.key === "Escape" && (this.choosing || !this.el("help").hidden)) {
       this.choosing = false
       this.el("help").hidden = true
@@ -286,7 +287,7 @@ class Panel {
     if (!events.length) return this.drawState()
     this.waitingSince ||= Date.now()
     this.sent += 1
-    this.setStateValue("outbox", { project: this.project, sent: `${this.tab}-${this.sent}`, events })
+    this.setStateValue("outbox", { user: this.user, project: this.project, sent: `${this.tab}-${this.sent}`, events })
     clearTimeout(this.timer)
     this.timer = setTimeout(() => this.send(), this.retry)
     this.retry = Math.min(this.retry * 1.5, RETRY_MOST_MS)
@@ -364,13 +365,17 @@ class Panel {
   draw() {
     const record = this.queue[0] ?? null
     if (record !== this.shown) this.drawRecord(record)
-    const waiting = this.outbox.read().length > 0
+    const unsaved = this.outbox.read().length
+    const waiting = unsaved > 0
+    const drain = Boolean(this.data.drain)
     const left = this.countLeft()
-    this.root.hidden = !record && !this.sitting.stack.length && !waiting && !this.refused.length
+    this.root.hidden = !record && (drain || !this.sitting.stack.length) && !waiting && !this.refused.length
     this.el("work").hidden = !record
     this.el("note-row").hidden = !record
-    this.el("empty").hidden = Boolean(record)
-    this.el("empty").textContent = left > 0 || waiting ? "Fetching more records …" : "That was the last one for now. Undo still goes back."
+    this.el("progress").hidden = drain
+    this.el("actions").hidden = drain
+    this.el("empty").hidden = drain ? !waiting : Boolean(record)
+    this.el("empty").textContent = drain ? sayUnsaved(unsaved) : left > 0 || waiting ? "Fetching more records …" : "That was the last one for now. Undo still goes back."
     this.el("progress").textContent = `${this.sitting.done.toLocaleString("en")} done in this sitting · ${left.toLocaleString("en")} left in the queue`
     this.el("reasons").dataset.open = String(this.choosing)
     const reason = this.root.querySelector('[data-act="reason"]')
@@ -435,6 +440,11 @@ function isTyping(event) {
 
 function sentence(words) {
   return words[0].toUpperCase() + words.slice(1)
+}
+
+function sayUnsaved(n) {
+  const [what, them] = n === 1 ? ["1 judgement is", "it"] : [`${n.toLocaleString("en")} judgements are`, "them"]
+  return `${what} still in this browser and on the way to the server. This page does not count ${them} yet.`
 }
 
 function labelButton(button, key, name, help) {

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import io
 import stat
+import tempfile
 import zipfile
 from pathlib import Path
+from random import Random
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from core.ingest.archive import MAX_MEMBERS, unpack_beir
 from core.ingest.beir import read_beir
@@ -85,6 +89,50 @@ def test_an_archive_cut_short_is_refused() -> None:
         archive.writestr("corpus.jsonl", CORPUS * 1_000)
     with pytest.raises(PairsmithError, match="cannot be unpacked"):
         read_upload("cut.zip", out.getvalue()[:-200])
+
+
+def test_a_member_without_a_name_is_refused(tmp_path: Path) -> None:
+    """Once it came through as an IndexError of the library."""
+    data = write_zip(tmp_path / "set.zip", {"corpus.jsonl": CORPUS}).read_bytes().replace(b"corpus.jsonl", b"\0orpus.jsonl")
+    (tmp_path / "set.zip").write_bytes(data)
+    with pytest.raises(PairsmithError, match="without a name"):
+        unpack_beir(tmp_path / "set.zip", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def make_zip(compression: int, content: bytes) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", compression) as archive:
+        archive.writestr("corpus.jsonl", content)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_damaged_archive_is_refused_in_words_and_leaves_nothing(tmp_path: Path, compression: int) -> None:
+    """Once the decompressor's own error came through, and what was unpacked so far stayed."""
+    data = bytearray(make_zip(compression, bytes(Random(0).randbytes(20_000).hex(), "ascii")))
+    data[60:200] = b"\xff" * 140
+    (tmp_path / "damaged.zip").write_bytes(data)
+    with pytest.raises(PairsmithError, match="cannot be unpacked"):
+        unpack_beir(tmp_path / "damaged.zip", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.sampled_from([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]),
+    st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), min_size=1, max_size=4),
+)
+def test_whatever_bytes_are_wrong_an_archive_is_unpacked_or_refused_in_words(compression: int, changes: list[tuple[int, int]]) -> None:
+    data = bytearray(make_zip(compression, CORPUS * 20))
+    for place, value in changes:
+        data[place % len(data)] = value
+    with tempfile.TemporaryDirectory() as made:
+        (Path(made) / "set.zip").write_bytes(data)
+        try:
+            unpack_beir(Path(made) / "set.zip", Path(made) / "out")
+        except PairsmithError:
+            assert not (Path(made) / "out").exists()
 
 
 def test_the_name_of_an_upload_cannot_lead_elsewhere(tmp_path: Path) -> None:

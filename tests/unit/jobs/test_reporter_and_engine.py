@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from core.jobs.child import explain
@@ -85,9 +87,46 @@ def test_a_job_that_was_taken_over_stops_and_writes_nothing_more(engine: LocalEn
     assert stored(engine, claimed).progress.message == ""
 
 
+def make_checkpoint(engine: LocalEngine, run: Run) -> Path:
+    folder = engine.workspace.folder("runs", run.id, "checkpoints", "checkpoint-7")
+    (folder / "model.safetensors").write_bytes(b"weights")
+    return folder.parent
+
+
+@pytest.mark.parametrize("end", [RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.CANCELLED, RunStatus.LOST])
+def test_no_checkpoint_outlives_its_run_however_it_ends(engine: LocalEngine, claimed: Run, end: RunStatus):
+    """Once only success cleared them, and each failed run kept its weights for good."""
+    checkpoints = make_checkpoint(engine, claimed)
+    assert not engine.finish(claimed.id, claimed.attempt + 1, end)
+    assert checkpoints.is_dir()
+    assert engine.finish(claimed.id, claimed.attempt, end)
+    assert not checkpoints.exists()
+    assert checkpoints.parent.is_dir()
+
+
+def test_a_run_cancelled_while_it_waits_for_its_next_attempt_leaves_no_checkpoint(engine: LocalEngine, claimed: Run):
+    checkpoints = make_checkpoint(engine, claimed)
+    engine.request_cancel(claimed.id)
+    assert checkpoints.is_dir()
+    with engine.workspace.store.write() as conn:
+        assert runs.requeue_run(conn, claimed.id, claimed.attempt)
+    engine.request_cancel(claimed.id)
+    assert stored(engine, claimed).status == RunStatus.CANCELLED
+    assert not checkpoints.exists()
+
+
+def test_the_time_left_of_a_stage_that_goes_on_counts_only_what_was_done_since(engine: LocalEngine, claimed: Run):
+    clock = Clock()
+    reporter = Reporter(engine, claimed, clock)
+    reporter.stage("Training", 100, 80)
+    clock.now = 10.0
+    reporter.report(90)
+    assert stored(engine, claimed).progress.left_s == pytest.approx(10.0)
+
+
 def test_failures_are_told_in_words():
     assert explain(PairsmithError("do this")) == "do this"
-    assert "disk is full" in explain(OSError(28, "No space left on device"))
+    assert explain(OSError(28, "No space left on device")) == "The disk is full. Free some space, then start a new run: it begins from the start."
     assert "smaller batch" in explain(MemoryError())
     assert "smaller batch" in explain(RuntimeError("CUDA out of memory. Tried"))
     assert "(KeyError). The log has the details" in explain(KeyError("secret"))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+import sample_data
 from core.curation.snapshot import LabelledAnchor, SnapshotData
 from core.model import PairsmithError, Part
 from core.tuning.config import TuneConfig, estimate_run
-from core.tuning.dataset import Row, build_rows, group_by_count, mix_generic
+from core.tuning.dataset import Row, build_rows, group_by_count, mix_generic, read_generic
 
 
 @pytest.mark.parametrize(
@@ -43,6 +44,16 @@ def test_the_estimate_grows_with_rows_and_epochs():
     small = estimate_run(TuneConfig(epochs=1, batch=10, generic_share=0.2), pairs=80, documents=100, dev_anchors=10)
     assert (small.rows, small.steps) == (100, 10)
     assert estimate_run(TuneConfig(epochs=2, batch=10, generic_share=0.2), pairs=80, documents=100, dev_anchors=10).seconds > small.seconds
+
+
+def test_the_estimate_plans_no_more_generic_pairs_than_there_are():
+    config = TuneConfig(epochs=1, batch=10, generic_share=0.5)
+    assert config.count_generic(5_000) == 5_000
+    bundled = len(read_generic(sample_data.GENERIC_PAIRS))
+    assert estimate_run(config, pairs=5_000, documents=0, dev_anchors=0).rows == 5_000 + bundled
+    few, none = (estimate_run(config, pairs=100, documents=0, dev_anchors=0, generic_available=n) for n in (30, 0))
+    assert (few.rows, few.steps, none.rows, none.steps) == (130, 13, 100, 10)
+    assert few.seconds - none.seconds == pytest.approx(30 * 2 / 18.0)
 
 
 def snapshot() -> SnapshotData:
