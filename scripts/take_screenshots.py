@@ -11,40 +11,28 @@ Ends the server and the workers it started, and leaves no temporary home behind.
 from __future__ import annotations
 
 import argparse
-import socket
-import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 from core.ingest.sample import SAMPLE_ID, create_sample
-from core.jobs.engine import LocalEngine, child_environment, start_worker
+from core.jobs.engine import LocalEngine, has_worker, start_worker
 from core.model import ModelKind, PairsmithError, RunKind, RunStatus
 from core.store import artefacts, runs
 from core.workspace import Workspace, open_workspace
+from tests.servers import CHROMIUM, CHROMIUM_FLAGS, ROOT, running_server
 
-ROOT = Path(__file__).resolve().parents[1]
 PAGES = ("home", "corpus", "label", "negatives", "tune", "compare", "map", "models")
 QUERY = "Can they walk away when we pay late?"
 SHORT_TUNING = {"epochs": 1, "negatives": 0, "evaluations": 1}
-CHROMIUM_FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--enable-unsafe-swiftshader",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
+FLAGS = [*CHROMIUM_FLAGS, "--enable-unsafe-swiftshader"]
 
 
 def main() -> int:
@@ -54,7 +42,7 @@ def main() -> int:
     parser.add_argument("--home", type=Path, help="home to use and keep; a temporary one is made and removed without it")
     parser.add_argument("--tune", action="store_true", help="tune one epoch where the home has no tuned model")
     parser.add_argument("--narrow", action="store_true", help="also take each page 800 pixels wide")
-    parser.add_argument("--browser", default="/usr/bin/chromium", help="the Chromium to use")
+    parser.add_argument("--browser", default=CHROMIUM, help="the Chromium to use")
     chosen = parser.parse_args()
     chosen.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="pairsmith-screenshots-") as temporary:
@@ -96,46 +84,29 @@ def prepare_home(workspace: Workspace, *, tune: bool) -> None:
 @contextmanager
 def serve_home(workspace: Workspace) -> Iterator[str]:
     """The app with a worker on the home, at the address given; both are ended after."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    url = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
-    environment = child_environment(workspace) | {"PAIRSMITH_START_WORKER": "false"}
     worker = start_worker(workspace)
-    with (workspace.folder() / "web.log").open("ab") as log:
-        server = subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     try:
-        wait_ready(url, server)
-        yield url
+        with running_server(workspace.home) as server:
+            wait_worker(workspace)
+            yield server.url
     finally:
-        for process in (server, worker):
-            process.terminate()
-            try:
-                process.wait(timeout=20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        worker.terminate()
+        worker.wait(timeout=60)
 
 
-def wait_ready(url: str, server: subprocess.Popen[bytes], limit_s: float = 120) -> None:
-    """Wait until the app answers and knows its worker."""
+def wait_worker(workspace: Workspace, limit_s: float = 120) -> None:
+    """Wait until the worker reports, so that no page says it is missing."""
     deadline = time.monotonic() + limit_s
-    while time.monotonic() < deadline and server.poll() is None:
-        try:
-            with urllib.request.urlopen(f"{url}/ready", timeout=5) as response:
-                if b'"worker":true' in response.read().replace(b" ", b""):
-                    return
-        except (urllib.error.URLError, OSError):
-            pass
+    while not has_worker(workspace):
+        if time.monotonic() > deadline:
+            raise PairsmithError(f"The worker did not start. Look at {workspace.home / 'worker.log'}.")
         time.sleep(0.3)
-    raise PairsmithError("The app did not become ready. Look at web.log in its home.")
 
 
 def take_pictures(url: str, out: Path, *, browser: str, widths: Sequence[int]) -> Iterator[Path]:
     """Visit every page at every width; yields the files as they are written."""
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=browser, args=list(CHROMIUM_FLAGS))
+        chromium = playwright.chromium.launch(executable_path=browser, args=FLAGS)
         try:
             for width in widths:
                 tab = chromium.new_page(viewport={"width": width, "height": 900})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from core.evaluation.measures import PRIMARY, average, score_ranking
 from core.ingest.beir import read_beir
+from core.ingest.bundle import Bundle
 from core.model import ModelRecord
 from core.retrieval.encoder import Encoder, embed_anchors, embed_documents
 from core.retrieval.ranking import search_dense
@@ -15,19 +16,18 @@ from sample_data import GUARD
 def measure_guard(workspace: Workspace, record: ModelRecord) -> float:
     """NDCG@5 of a registered model on the bundled guard set, its vectors cached."""
     bundle = read_beir(GUARD)
-    return _score(embed_anchors(workspace, record, [anchor.text for anchor in bundle.anchors]), embed_documents(workspace, record, bundle.documents))
+    return _score(bundle, embed_anchors(workspace, record, [anchor.text for anchor in bundle.anchors]), embed_documents(workspace, record, bundle.documents))
 
 
 def measure_encoder(encoder: Encoder) -> float:
     """NDCG@5 of a loaded model on the bundled guard set, nothing cached."""
     bundle = read_beir(GUARD)
     documents = encoder.encode([doc.content for doc in bundle.documents], encoder.record.document_prompt)
-    return _score(encoder.encode_queries([anchor.text for anchor in bundle.anchors]), documents)
+    return _score(bundle, encoder.encode_queries([anchor.text for anchor in bundle.anchors]), documents)
 
 
-def _score(anchors: Floats, documents: Floats) -> float:
+def _score(bundle: Bundle, anchors: Floats, documents: Floats) -> float:
     """NDCG@5 of the ranking by dot product; vectors (n, d) float32 in the order of the bundle."""
-    bundle = read_beir(GUARD)
     rows, _ = search_dense(anchors, documents, 10)
     qrels: dict[str, dict[str, int]] = {}
     for item in bundle.judgements:

@@ -71,10 +71,9 @@ def read_generic(path: Path) -> list[Row]:
     return [Row(row["anchor"], row["positive"], anchor_id=f"generic-{number}") for number, row in enumerate(rows)]
 
 
-def mix_generic(rows: Sequence[Row], generic: Sequence[Row], share: float, seed: int) -> list[Row]:
-    """As many generic rows as make up `share` of all rows, drawn without replacement (all of them where there are too few)."""
-    wanted = round(len(rows) * share / (1 - share))
-    return random.Random(seed).sample(list(generic), min(wanted, len(generic)))
+def mix_generic(rows: Sequence[Row], generic: Sequence[Row], config: TuneConfig) -> list[Row]:
+    """As many generic rows as make up their share of all rows, drawn without replacement (all of them where there are too few)."""
+    return random.Random(config.seed).sample(list(generic), min(config.count_generic(len(rows)), len(generic)))
 
 
 def group_by_count(rows: Sequence[Row]) -> Mapping[str, list[Row]]:

@@ -65,7 +65,7 @@ def run_tuning(workspace: Workspace, project_id: str, run_id: str, settings: Map
     twins = ensure_twins(workspace, project_id, base)
     snapshot = _fix_snapshot(workspace, project_id, folder)
     rows = build_rows(snapshot, config, twins)
-    generic = mix_generic(rows, read_generic(sample_data.GENERIC_PAIRS), config.generic_share, config.seed)
+    generic = mix_generic(rows, read_generic(sample_data.GENERIC_PAIRS), config)
     dev = _dev_set(snapshot, documents)
 
     def on_begin(step: int, total: int) -> None:

@@ -102,11 +102,11 @@ def test_nothing_to_train_on_is_said():
 
 def test_generic_rows_make_up_their_share_and_no_more_than_there_are():
     rows, generic = [Row("a", "b")] * 85, [Row(f"g{n}", "h") for n in range(30)]
-    mixed = mix_generic(rows, generic, 0.15, 0)
+    mixed = mix_generic(rows, generic, TuneConfig(generic_share=0.15, seed=0))
     assert len(mixed) == len({row.anchor for row in mixed}) == 15
-    assert mixed == mix_generic(rows, generic, 0.15, 0) != mix_generic(rows, generic, 0.15, 1)
-    assert len(mix_generic(rows, generic, 0.5, 0)) == 30
-    assert mix_generic(rows, generic, 0.0, 0) == []
+    assert mixed == mix_generic(rows, generic, TuneConfig(generic_share=0.15, seed=0)) != mix_generic(rows, generic, TuneConfig(generic_share=0.15, seed=1))
+    assert len(mix_generic(rows, generic, TuneConfig(generic_share=0.5, seed=0))) == 30
+    assert mix_generic(rows, generic, TuneConfig(generic_share=0.0, seed=0)) == []
 
 
 def test_rows_are_grouped_by_how_many_negatives_they_carry():
