@@ -70,6 +70,8 @@ class RunKind(StrEnum):
     EVALUATE = "evaluate"
     MAP = "map"
     EMBED = "embed"
+    METER = "meter"
+    """How good the judgements so far make a quick adapter: whether more of them are worth it."""
 
 
 class RunStatus(StrEnum):
@@ -106,6 +108,12 @@ class Project:
     """A hub id, a folder, or `core.retrieval.models.EMBEDDED_DEFAULT`."""
     corpus_revision: int = 0
     """Grows with every change of the corpus: the key of every cache over it."""
+    anchor_revision: int = 0
+    """Grows with every change of an anchor's text, part or group: with `corpus_revision` it names what a snapshot was taken of."""
+    guideline: str = ""
+    """What the project's lead tells its reviewers, in Markdown: the only text that is ever rendered as such."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Settings of the project's curation, by name; see `core.curation.options`."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +138,9 @@ class Anchor:
     id: str
     text: str
     part: Part | None = None
+    group: str | None = None
+    """The id of the anchor that stands for this one and its paraphrases; None for an anchor without any."""
+    fields: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -154,8 +165,14 @@ class Judgement:
     active_ms: int | None = None
     undoes: str | None = None
     """The client id of the event this one takes back."""
+    caused_by: str | None = None
+    """The client id of the decision that this one follows from: a near-duplicate or a paraphrase was judged with it, and is taken back with it."""
+    shown: Mapping[str, Any] | None = None
+    """What the expert had before them, as ids and content hashes, and the figures of the candidate, which they did not see before they decided."""
     seq: int | None = None
     """Position in the log, given by the store."""
+    recorded_at: float | None = None
+    """When the store took it in, given by the store."""
 
 
 @dataclass(frozen=True)
@@ -175,6 +192,14 @@ class Candidate:
     dense_rank: int | None
     lexical_rank: int | None
     model_id: str
+    reranker: float | None = None
+    """Score of a cross-encoder, where one was used."""
+    twin_of: str | None = None
+    """The answer that this document is a near-duplicate of."""
+    same_parent: bool = False
+    """Whether it comes from the same parent document as an answer."""
+    audit: bool = False
+    """Drawn at random from what looks safe, to estimate how many answers are left among the unreviewed."""
 
 
 @dataclass(frozen=True)
@@ -185,6 +210,28 @@ class Snapshot:
     created_at: float
     last_seq: int
     counts: Mapping[str, int]
+    corpus_revision: int | None = None
+    anchor_revision: int | None = None
+
+
+@dataclass(frozen=True)
+class ValuePoint:
+    """One point of the value meter: what a quick adapter reaches on the development anchors with the judgements up to `last_seq`."""
+
+    last_seq: int
+    judged: int
+    """Judgements spent so far: decisions of people, undone and caused ones not counted."""
+    base: float
+    """NDCG@5 of the base model on the same anchors."""
+    value: float
+    """NDCG@5 with the adapter."""
+    low: float
+    high: float
+    """95 % interval of `value - base`, paired bootstrap over groups."""
+    anchors: int
+    """Development anchors it was measured on."""
+    seconds: float
+    created_at: float
 
 
 @dataclass(frozen=True)

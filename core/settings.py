@@ -27,6 +27,9 @@ class Settings(BaseSettings):
     allowed_emails: str = Field(
         default="", description="With sign-in: who is let in, comma-separated addresses or @domains; empty lets in every account the provider vouches for."
     )
+    lead_emails: str = Field(
+        default="", description="With sign-in: who leads, comma-separated addresses or @domains: writes guidelines, takes records over; empty: everybody."
+    )
     start_worker: bool = Field(default=True, description="The launcher starts a worker when none is alive; false where the worker is a service of its own.")
     lease_s: float = Field(default=30.0, gt=0, description="A run whose process has not reported for this long is taken over.")
     cancel_grace_s: float = Field(default=30.0, ge=0, description="Between a polite stop and a kill of a cancelled run.")

@@ -92,8 +92,8 @@ def _mine_anchor(
         similarity = float(data.documents[row_of[document_id]] @ vector)
         ratio = similarity / lowest if lowest > 0 else None
         status, reason = _judge(document_id, ratio, twins.get(document_id) in answer_groups, options)
-        ranks = {"dense_rank": dense.get(document_id), "lexical_rank": lexical.get(document_id)}
-        scored.append(Candidate(anchor_id, document_id, status, reason, 0.0, similarity, ratio, **ranks, model_id=data.model_id))
+        ranks = (dense.get(document_id), lexical.get(document_id))
+        scored.append(Candidate(anchor_id, document_id, status, reason, 0.0, similarity, ratio, *ranks, model_id=data.model_id))
     scored.sort(key=lambda item: (item.status != CandidateStatus.SUSPICIOUS, -item.similarity, item.document_id))
     shown = [item for item in scored if item.status != CandidateStatus.SET_ASIDE]
     return shown[: options.per_anchor] + [_set_aside(item, "further down than the queue reaches") for item in shown[options.per_anchor :]]

@@ -32,7 +32,7 @@ def put_snapshot(conn: Connection, project_id: str, snapshot: Snapshot) -> None:
 def list_snapshots(conn: Connection, project_id: str) -> list[Snapshot]:
     """Snapshots, newest first."""
     query = select(snapshots).where(snapshots.c.project_id == project_id).order_by(snapshots.c.created_at.desc())
-    return [Snapshot(id=row.id, created_at=row.created_at, last_seq=row.last_seq, counts=row.counts) for row in conn.execute(query)]
+    return [Snapshot(**_values(row)) for row in conn.execute(query)]
 
 
 def put_model(conn: Connection, project_id: str, model: ModelRecord) -> None:

@@ -53,13 +53,16 @@ def put_documents(conn: Connection, project_id: str, items: Iterable[Document]) 
 
 
 def put_anchors(conn: Connection, project_id: str, items: Iterable[Anchor]) -> int:
-    """Add anchors, or replace the text of those whose id is there. Returns how many were new or changed."""
-    stored = dict(conn.execute(select(anchors.c.id, anchors.c.text).where(anchors.c.project_id == project_id)).all())
+    """Add anchors, or replace text, group and fields of those whose id is there. Returns how many were new or changed."""
+    stored = {row.id: (row.text, row.group_id, row.fields or {}) for row in conn.execute(select(anchors).where(anchors.c.project_id == project_id))}
     position = _next_position(conn, anchors, project_id)
-    changed = [item for item in items if stored.get(item.id) != item.text]
-    rows = [{"project_id": project_id, "id": item.id, "position": position + i, "text": item.text} for i, item in enumerate(changed)]
+    changed = [item for item in items if stored.get(item.id) != (item.text, item.group, dict(item.fields))]
+    rows = [
+        {"project_id": project_id, "id": item.id, "position": position + i, "text": item.text, "group_id": item.group, "fields": dict(item.fields)}
+        for i, item in enumerate(changed)
+    ]
     insert = insert_for(conn, anchors)
-    upsert = insert.on_conflict_do_update(index_elements=["project_id", "id"], set_={"text": insert.excluded.text})
+    upsert = insert.on_conflict_do_update(index_elements=["project_id", "id"], set_={name: insert.excluded[name] for name in ("text", "group_id", "fields")})
     for start in range(0, len(rows), _CHUNK):
         conn.execute(upsert, rows[start : start + _CHUNK])
     return len(rows)
@@ -179,4 +182,4 @@ def _to_document(row: Row[tuple[object, ...]]) -> Document:
 
 
 def _to_anchor(row: Row[tuple[object, ...]]) -> Anchor:
-    return Anchor(id=row.id, text=row.text, part=Part(row.part) if row.part else None)
+    return Anchor(id=row.id, text=row.text, part=Part(row.part) if row.part else None, group=row.group_id, fields=row.fields or {})

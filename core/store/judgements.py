@@ -1,7 +1,8 @@
 """The append-only log of judgements, and the present state that follows from it.
 
-Invariants: nothing here updates or deletes; an event whose client id is already in the log changes nothing; an undo is a new event that
-restores what the pair was before the event it takes back.
+Invariants: nothing here updates or deletes an event; an event whose client id is already in the log changes nothing; an undo is a new event that
+restores what the pair was before the event it takes back; `judgement_state` holds the last event of every pair, those that opened it again left out,
+and is brought up to date in the transaction of every append.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import uuid
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, delete, func, select
 
 from core.model import Judgement, Label, PairsmithError, Part, Source
 from core.store.corpus import insert_for
@@ -29,10 +30,30 @@ def append_judgements(conn: Connection, project_id: str, events: Iterable[Judgem
     rows = [_to_row(project_id, event, recorded_at) for event in events]
     _refuse_unknown(conn, project_id, rows)
     insert = insert_for(conn, judgements).on_conflict_do_nothing(index_elements=["project_id", "client_id"])
-    before = count_events(conn, project_id)
+    _take_turn(conn, project_id)
+    before = last_seq(conn, project_id)
     for start in range(0, len(rows), _CHUNK):
         conn.execute(insert, rows[start : start + _CHUNK])
-    return count_events(conn, project_id) - before
+    _bring_state_up(conn, project_id, before)
+    return count_events(conn, project_id, after_seq=before)
+
+
+def _take_turn(conn: Connection, project_id: str) -> None:
+    """Have those who append to one project do so one after the other, so that the order of the log is that of its transactions. SQLite's writers do."""
+    if conn.dialect.name == "postgresql":
+        conn.execute(select(func.pg_advisory_xact_lock(func.hashtext(project_id))))
+
+
+def _bring_state_up(conn: Connection, project_id: str, after_seq: int) -> None:
+    """Put the last of the events after `after_seq` in place of each pair's state; a pair that was opened again has none."""
+    log, state = judgements.c, judgement_state.c
+    newest = select(func.max(log.seq)).where(log.project_id == project_id, log.seq > after_seq).group_by(log.anchor_id, log.document_id)
+    columns = [column.name for column in judgement_state.columns]
+    said = select(*(log[name] for name in columns)).where(log.seq.in_(newest))
+    insert = insert_for(conn, judgement_state).from_select(columns, said)
+    keys = ["project_id", "anchor_id", "document_id"]
+    conn.execute(insert.on_conflict_do_update(index_elements=keys, set_={name: insert.excluded[name] for name in columns if name not in keys}))
+    conn.execute(delete(judgement_state).where(state.project_id == project_id, state.label == Label.UNJUDGED.value, state.seq > after_seq))
 
 
 def undo_judgement(conn: Connection, project_id: str, client_id: str, *, author: str, undo_id: str | None = None, now: float | None = None) -> Judgement | None:
@@ -194,11 +215,11 @@ def _refuse_unknown(conn: Connection, project_id: str, rows: Sequence[dict[str, 
 
 
 def _to_row(project_id: str, event: Judgement, recorded_at: float) -> dict[str, Any]:
-    row = {name: value for name, value in vars(event).items() if name != "seq"}
+    row = {name: value for name, value in vars(event).items() if name not in ("seq", "recorded_at")}
     row |= {"label": event.label.value, "source": event.source.value}
     return row | {"project_id": project_id, "recorded_at": recorded_at}
 
 
 def _to_judgement(row: Row[tuple[object, ...]]) -> Judgement:
-    values = {name: value for name, value in row._mapping.items() if name not in ("project_id", "recorded_at")}
+    values = {name: value for name, value in row._mapping.items() if name != "project_id"}
     return Judgement(**values | {"label": Label(row.label), "source": Source(row.source)})

@@ -6,6 +6,8 @@ import itertools
 import re
 import time
 import unicodedata
+from collections.abc import Mapping
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, FromClause, Row, ScalarSelect, func, select, update
 from sqlalchemy.exc import IntegrityError
@@ -90,5 +92,23 @@ def bump_corpus(conn: Connection, project_id: str) -> None:
     conn.execute(update(projects).where(projects.c.id == project_id).values(corpus_revision=projects.c.corpus_revision + 1))
 
 
+def bump_anchors(conn: Connection, project_id: str) -> int:
+    """Say that an anchor's text, part or group changes; returns the new revision."""
+    revision = conn.execute(
+        update(projects).where(projects.c.id == project_id).values(anchor_revision=projects.c.anchor_revision + 1).returning(projects.c.anchor_revision)
+    ).scalar_one()
+    return int(revision)
+
+
+def set_guideline(conn: Connection, project_id: str, guideline: str) -> None:
+    """Replace what the project tells its reviewers (Markdown)."""
+    conn.execute(update(projects).where(projects.c.id == project_id).values(guideline=guideline))
+
+
+def set_options(conn: Connection, project_id: str, options: Mapping[str, Any]) -> None:
+    """Replace the settings of the project's curation."""
+    conn.execute(update(projects).where(projects.c.id == project_id).values(options=dict(options)))
+
+
 def _to_project(row: Row[tuple[object, ...]]) -> Project:
-    return Project(**row._mapping)
+    return Project(**dict(row._mapping) | {"guideline": row.guideline or "", "options": row.options or {}})

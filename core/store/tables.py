@@ -1,7 +1,8 @@
 """The tables, in SQLAlchemy Core: one definition for SQLite and PostgreSQL.
 
-Times are seconds since the epoch (UTC). What a person entered stands in `judgements`, which is only ever appended to; the view
-`judgement_state` is the last event of each pair. Everything else can be made again from it.
+Times are seconds since the epoch (UTC). What a person entered stands in `judgements`, which is only ever appended to; `judgement_state` holds the
+last event of each pair that says something, kept with every append. Texts, parts and groups that were replaced stand in `former_documents` and
+`former_anchors` under the revision that replaced them. Everything else can be made again from these.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    false,
 )
 
 metadata = MetaData(
@@ -47,6 +49,9 @@ projects = Table(
     Column("created_at", Seconds, nullable=False),
     Column("base_model", Text, nullable=False),
     Column("corpus_revision", Integer, nullable=False, default=0),
+    Column("anchor_revision", Integer, nullable=False, default=0, server_default="0"),
+    Column("guideline", Text),
+    Column("options", JSON),
 )
 
 documents = Table(
@@ -70,7 +75,33 @@ anchors = Table(
     Column("position", Integer, nullable=False),
     Column("text", Text, nullable=False),
     Column("part", Text),
+    Column("group_id", Text),
+    Column("fields", JSON),
     Index("ix_anchors_position", "project_id", "position"),
+    Index("ix_anchors_group", "project_id", "group_id"),
+)
+
+former_documents = Table(
+    "former_documents",
+    metadata,
+    _project_id(),
+    Column("id", Text, primary_key=True),
+    Column("until_revision", Integer, primary_key=True),
+    Column("title", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("content_hash", Text, nullable=False),
+    Column("fields", JSON, nullable=False),
+)
+
+former_anchors = Table(
+    "former_anchors",
+    metadata,
+    _project_id(),
+    Column("id", Text, primary_key=True),
+    Column("until_revision", Integer, primary_key=True),
+    Column("text", Text, nullable=False),
+    Column("part", Text),
+    Column("group_id", Text),
 )
 
 judgements = Table(
@@ -91,24 +122,27 @@ judgements = Table(
     Column("decided_at", Seconds),
     Column("active_ms", Integer),
     Column("undoes", Text),
+    Column("caused_by", Text),
+    Column("shown", JSON(none_as_null=True)),
     Column("recorded_at", Seconds, nullable=False),
     ForeignKeyConstraint(["project_id", "anchor_id"], ["anchors.project_id", "anchors.id"]),
     ForeignKeyConstraint(["project_id", "document_id"], ["documents.project_id", "documents.id"]),
     CheckConstraint("grade >= 0", name="grade"),
     Index("ix_judgements_client", "project_id", "client_id", unique=True),
     Index("ix_judgements_pair", "project_id", "anchor_id", "document_id", "seq"),
+    Index("ix_judgements_caused", "project_id", "caused_by"),
     sqlite_autoincrement=True,
 )
 
-VIEW_JUDGEMENT_STATE = """
-CREATE VIEW judgement_state AS
-SELECT j.* FROM judgements j
-WHERE j.label <> 'unjudged' AND j.seq = (
-  SELECT max(k.seq) FROM judgements k
-  WHERE k.project_id = j.project_id AND k.anchor_id = j.anchor_id AND k.document_id = j.document_id)
-"""
-
-judgement_state = Table("judgement_state", MetaData(), *(Column(c.name, c.type) for c in judgements.columns))
+judgement_state = Table(
+    "judgement_state",
+    metadata,
+    _project_id(),
+    Column("anchor_id", Text, primary_key=True),
+    Column("document_id", Text, primary_key=True),
+    *(Column(c.name, c.type, nullable=c.nullable) for c in judgements.columns if c.name not in ("project_id", "anchor_id", "document_id")),
+    Index("ix_judgement_state_label", "project_id", "label"),
+)
 
 candidates = Table(
     "candidates",
@@ -124,6 +158,10 @@ candidates = Table(
     Column("dense_rank", Integer),
     Column("lexical_rank", Integer),
     Column("model_id", Text, nullable=False),
+    Column("reranker", Float),
+    Column("twin_of", Text),
+    Column("same_parent", Boolean, nullable=False, default=False, server_default=false()),
+    Column("audit", Boolean, nullable=False, default=False, server_default=false()),
     Column("lease_author", Text),
     Column("lease_until", Seconds, nullable=False, default=0.0),
     ForeignKeyConstraint(["project_id", "anchor_id"], ["anchors.project_id", "anchors.id"], ondelete="CASCADE"),
@@ -139,6 +177,23 @@ snapshots = Table(
     Column("created_at", Seconds, nullable=False),
     Column("last_seq", BigInteger, nullable=False),
     Column("counts", JSON, nullable=False),
+    Column("corpus_revision", Integer),
+    Column("anchor_revision", Integer),
+)
+
+value_points = Table(
+    "value_points",
+    metadata,
+    _project_id(),
+    Column("last_seq", BigInteger, primary_key=True),
+    Column("judged", Integer, nullable=False),
+    Column("base", Float, nullable=False),
+    Column("value", Float, nullable=False),
+    Column("low", Float, nullable=False),
+    Column("high", Float, nullable=False),
+    Column("anchors", Integer, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("created_at", Seconds, nullable=False),
 )
 
 models = Table(

@@ -17,7 +17,7 @@ import numpy as np
 import psutil
 import pytest
 
-from core import cli_output
+from core.cli import output as cli_output
 from core.ingest.sample import create_sample
 from core.jobs.encoder_server import EncoderServer
 from core.jobs.engine import LocalEngine, start_worker

@@ -9,29 +9,18 @@ import threading
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import inspect, text
+from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from core.model import Document, PairsmithError
 from core.store import Store, corpus, open_store, projects
-from core.store.tables import VIEW_JUDGEMENT_STATE, judgements, metadata
+from core.store.tables import metadata
 
 
 def test_migrations_give_exactly_the_tables_of_the_metadata(store: Store):
     with store.engine.connect() as conn:
         context = MigrationContext.configure(conn, opts={"compare_type": True, "compare_server_default": True})
         assert compare_metadata(context, metadata) == []
-
-
-def test_the_view_has_the_columns_of_the_log_and_the_definition_of_the_tables_module(url: str):
-    store = open_store(url)
-    with store.read() as conn:
-        migrated = {column["name"] for column in inspect(conn).get_columns("judgement_state")}
-        assert migrated == {column.name for column in judgements.columns}
-        if conn.dialect.name == "sqlite":
-            stored = conn.execute(text("SELECT sql FROM sqlite_master WHERE name = 'judgement_state'")).scalar_one()
-            assert stored.split() == VIEW_JUDGEMENT_STATE.split()
-    store.close()
 
 
 def test_leaving_write_by_an_exception_rolls_everything_back(store: Store):

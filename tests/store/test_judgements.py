@@ -28,7 +28,7 @@ def test_an_event_comes_back_whole(store: Store, project: str):
     with store.write() as conn:
         assert judgements.append_judgements(conn, project, [event], now=3.0) == 1
         (found,) = judgements.read_log(conn, project)
-        assert found == Judgement(**vars(event) | {"seq": found.seq})
+        assert found == Judgement(**vars(event) | {"seq": found.seq, "recorded_at": 3.0})
         assert judgements.find_event(conn, project, "e1") == found
         assert judgements.last_seq(conn, project) == found.seq
 
@@ -138,6 +138,7 @@ def test_any_sequence_of_judgements_and_undos_gives_the_state_of_stacks(store: S
     """The model: a stack of standing judgements a pair; an undo pops the top, nothing else can be popped."""
     with store.write() as conn:
         conn.exec_driver_sql("DELETE FROM judgements")
+        conn.exec_driver_sql("DELETE FROM judgement_state")
     stacks: dict[tuple[str, str], list[Judgement]] = {}
     said: list[Judgement] = []
     for step in steps:
@@ -161,6 +162,9 @@ def test_any_sequence_of_judgements_and_undos_gives_the_state_of_stacks(store: S
                     with pytest.raises(PairsmithError, match="judged again"):
                         judgements.undo_judgement(conn, project, event.client_id, author="x")
     assert state_of(store, project) == {pair: (stack[-1].label, stack[-1].grade) for pair, stack in stacks.items() if stack}
+    with store.read() as conn:
+        last = {(item.anchor_id, item.document_id): item for item in judgements.read_log(conn, project)}
+        assert judgements.read_state(conn, project) == [last[pair] for pair in sorted(last) if last[pair].label != Label.UNJUDGED]
 
 
 def test_changes_of_a_part_are_the_pairs_whose_relevance_is_another_than_before(store: Store, project: str):

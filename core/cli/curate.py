@@ -1,0 +1,95 @@
+"""Curation: embedding, mining, judging, searching."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from core.cli.app import Json, ProjectName, app, open_project, run_and_show
+from core.cli.output import Out
+from core.curation.review_queue import apply_events, next_records
+from core.ingest.sample import read_oracle
+from core.model import PairsmithError, RunKind
+from core.store import projects
+
+
+@app.command()
+def embed(project: ProjectName, system: Annotated[str, typer.Option(help="base, tuned or a model's id.")] = "base", json: Json = False) -> None:
+    """Encode what the vector cache lacks of the corpus and the anchors."""
+    run_and_show(project, RunKind.EMBED, {"system": system}, json)
+
+
+@app.command()
+def mine(
+    project: ProjectName,
+    system: Annotated[str, typer.Option(help="The model that mines: base, tuned or a model's id.")] = "base",
+    depth: Annotated[int, typer.Option(min=1, help="Neighbours taken from each ranking.")] = 50,
+    per_anchor: Annotated[int, typer.Option(min=1, help="Candidates shown for an anchor.")] = 8,
+    suspicious_ratio: Annotated[float, typer.Option(help="Similarity over the lowest answer's from which a candidate may well be an answer.")] = 0.95,
+    json: Json = False,
+) -> None:
+    """Mine hard-negative candidates for the review queue."""
+    config = {"system": system, "depth": depth, "per_anchor": per_anchor, "suspicious_ratio": suspicious_ratio}
+    run_and_show(project, RunKind.MINE, config, json)
+
+
+@app.command()
+def judge(
+    project: ProjectName,
+    oracle: Annotated[Path | None, typer.Option(help="Answer the queue from this qrels file; the log marks it as the oracle's.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="With --oracle: judge at most so many.")] = None,
+    show: Annotated[int, typer.Option("--next", min=1, help="Without a judgement: show the next records of the queue.")] = 5,
+    anchor: Annotated[str, typer.Option(help="Judge one pair: the anchor's id.")] = "",
+    document: Annotated[str, typer.Option(help="Judge one pair: the document's id.")] = "",
+    label: Annotated[str, typer.Option(help="positive, hard_negative, ambiguous, skipped or cannot_judge.")] = "",
+    grade: Annotated[int, typer.Option(help="Grade of a positive: 3 fully, 2 partly, 1 touches.")] = 3,
+    undo: Annotated[str, typer.Option(help="Take back the judgement with this client id.")] = "",
+    author: Annotated[str, typer.Option(help="Whose judgement it is.")] = "cli",
+    json: Json = False,
+) -> None:
+    """Review the queue: show it, judge one pair, take one back, or let known judgements answer."""
+    from core.curation.oracle import answer_queue
+
+    workspace = open_project(project)
+    if oracle is not None:
+        if not oracle.is_file():
+            raise PairsmithError(f"There is no qrels file {str(oracle)!r}.")
+        counts = answer_queue(workspace, project, read_oracle(oracle), limit=limit)
+        Out(json).show(
+            {"project": project, **counts},
+            f"The oracle judged {sum(counts.values())}: {counts['hard_negatives']} hard negatives, {counts['positives']} answers.",
+        )
+    elif label or undo:
+        event: dict[str, Any] = {"client_id": uuid.uuid4().hex}
+        event |= {"undoes": undo} if undo else {"anchor_id": anchor, "document_id": document, "label": label, "grade": grade}
+        applied = apply_events(workspace, project, author, [event])
+        if applied.refused:
+            raise PairsmithError(next(iter(applied.refused.values())))
+        Out(json).show({"client_id": event["client_id"]}, f"Saved as {event['client_id']}.")
+    else:
+        records = next_records(workspace, project, author, n=show)
+        rows = [
+            {"anchor_id": item.anchor_id, "document_id": item.document_id, "anchor": item.anchor, "candidate": item.candidate.text, "answers": item.answers}
+            for item in records
+        ]
+        Out(json).show(
+            {"records": rows},
+            "\n\n".join(f"{row['anchor_id']} {row['anchor']}\n  {row['document_id']} {row['candidate']}" for row in rows) or "The queue is empty.",
+        )
+
+
+@app.command()
+def search(project: ProjectName, query: str, k: Annotated[int, typer.Option(min=1)] = 10, json: Json = False) -> None:
+    """Search the corpus by words and, while a worker runs, by meaning."""
+    from core.retrieval.models import describe_model
+    from core.retrieval.search import search_documents
+
+    workspace = open_project(project)
+    with workspace.store.read() as conn:
+        record = describe_model(projects.get_project(conn, project).base_model)
+    found = search_documents(workspace, project, query, k=k, record=record)
+    rows = [{"rank": hit.rank, "id": hit.document.id, "score": hit.score, "text": hit.document.text} for hit in found.hits]
+    Out(json).show({"hits": rows, "note": found.note}, "\n".join(f"{row['rank']:>3} {row['id']}  {row['text']}" for row in rows) or "Nothing found.")
