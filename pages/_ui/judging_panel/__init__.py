@@ -20,12 +20,13 @@ from core.store.candidates import count_queue
 from pages._ui.page import Page
 
 _HERE = Path(__file__).parent
+_SHARED = _HERE.parent / "panel_shared.js"
 
 _PANEL = st.components.v2.component(
     "judging_panel",
     html=(_HERE / "panel.html").read_text(encoding="utf-8"),
     css=(_HERE / "panel.css").read_text(encoding="utf-8"),
-    js=(_HERE / "panel.js").read_text(encoding="utf-8"),
+    js=_SHARED.read_text(encoding="utf-8") + (_HERE / "panel.js").read_text(encoding="utf-8"),
 )
 
 
