@@ -41,6 +41,8 @@ class Source(StrEnum):
     IMPORT = "import"
     HOLES = "holes"
     ORACLE = "oracle"
+    SETTLED = "settled"
+    """Said by somebody who saw that experts differ."""
 
 
 class Part(StrEnum):

@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, select
+from sqlalchemy import Connection, Row, delete, func, select, tuple_
 
 from core.model import Judgement, Label, PairsmithError, Part, Source
 from core.store.corpus import insert_for
@@ -123,6 +123,18 @@ def read_log(conn: Connection, project_id: str, *, after_seq: int = 0, limit: in
     query = select(judgements).where(judgements.c.project_id == project_id, judgements.c.seq > after_seq)
     order = judgements.c.seq.desc() if newest_first else judgements.c.seq
     return [_to_judgement(row) for row in conn.execute(query.order_by(order).limit(limit))]
+
+
+def read_shared_pairs(conn: Connection, project_id: str, *, but: Sequence[str] = ()) -> dict[tuple[str, str], list[Judgement]]:
+    """Everything said of the pairs that at least two authors judged, those in `but` not counted: events in order, by anchor and document id."""
+    c = judgements.c
+    people = (c.project_id == project_id, c.author.not_in(list(but)), c.caused_by.is_(None))
+    shared = select(c.anchor_id, c.document_id).where(*people).group_by(c.anchor_id, c.document_id).having(func.count(c.author.distinct()) > 1)
+    found: dict[tuple[str, str], list[Judgement]] = {}
+    query = select(judgements).where(c.project_id == project_id, tuple_(c.anchor_id, c.document_id).in_(shared)).order_by(c.seq)
+    for row in conn.execute(query):
+        found.setdefault((row.anchor_id, row.document_id), []).append(_to_judgement(row))
+    return found
 
 
 def read_state(conn: Connection, project_id: str, *, labels: Sequence[Label] | None = None, anchor_ids: Sequence[str] | None = None) -> list[Judgement]:

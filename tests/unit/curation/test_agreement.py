@@ -1,0 +1,164 @@
+"""Several experts on one pair: coefficients by hand, words that nobody's lateness overrides, and settling."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import cohen_kappa_score
+
+from core.curation.agreement import (
+    DISPUTED,
+    REFEREE,
+    Opinions,
+    compute_coefficients,
+    find_follow_up,
+    list_disputes,
+    measure_agreement,
+    read_opinions,
+    settle_dispute,
+)
+from core.model import Judgement, Label, PairsmithError, Source
+from core.store import judgements
+from core.workspace import Workspace
+
+NO, YES, UNSURE = Label.HARD_NEGATIVE, Label.POSITIVE, Label.AMBIGUOUS
+
+
+def word(author: str, label: Label = NO, *, key: str = "", document: str = "d1", **more: object) -> Judgement:
+    return Judgement(key or f"{author}-{document}-{label.value}", "a0", document, label, 3 if label == YES else 0, Source.MINED, author, **more)
+
+
+def say(workspace: Workspace, project: str, event: Judgement, *, saw: str | None = None) -> None:
+    """What a queue does: append an event and what follows from it."""
+    with workspace.store.write() as conn:
+        follow = find_follow_up(event, judgements.read_pair(conn, project, event.anchor_id, event.document_id), saw=saw)
+        judgements.append_judgements(conn, project, [event, *([follow] if follow else [])])
+
+
+def state(workspace: Workspace, project: str) -> dict[str, tuple[Label, str]]:
+    with workspace.store.read() as conn:
+        return {item.document_id: (item.label, item.author) for item in judgements.read_state(conn, project, anchor_ids=["a0"]) if item.author != "import"}
+
+
+def test_coefficients_of_two_raters_by_hand():
+    """Ten pairs: seven times both no, once both yes, twice they differ. p_o = 0.8; shares 0.8, 0.2, 0; chance 0.68 for kappa and 0.16 for AC1."""
+    counts = np.array([[2, 0, 0]] * 7 + [[0, 2, 0]] + [[1, 1, 0]] * 2, dtype=float)
+    observed, kappa, ac1 = compute_coefficients(counts)
+    assert (observed, kappa, ac1) == pytest.approx((0.8, (0.8 - 0.68) / 0.32, (0.8 - 0.16) / 0.84))
+
+
+def test_kappa_collapses_where_answers_are_rare_and_ac1_does_not():
+    counts = np.array([[2, 0, 0]] * 95 + [[1, 1, 0]] * 5, dtype=float)
+    observed, kappa, ac1 = compute_coefficients(counts)
+    assert observed == pytest.approx(0.95)
+    assert kappa < 0 < 0.94 < ac1
+
+
+def test_one_outcome_alone_has_no_kappa_and_full_ac1():
+    observed, kappa, ac1 = compute_coefficients(np.array([[2, 0, 0]] * 4, dtype=float))
+    assert math.isnan(kappa)
+    assert (observed, ac1) == (1.0, 1.0)
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=2, max_size=40))
+@settings(max_examples=100, deadline=None, derandomize=True, database=None)
+def test_fleiss_kappa_of_symmetric_raters_is_cohens(pairs: list[tuple[int, int]]):
+    """With every pair in both orders the two raters have the same shares, and there Fleiss' and Cohen's chance terms are equal."""
+    both = pairs + [(second, first) for first, second in pairs]
+    counts = np.array([[int(first == k) + int(second == k) for k in range(3)] for first, second in both], dtype=float)
+    observed, kappa, ac1 = compute_coefficients(counts)
+    assert observed <= 1
+    assert ac1 <= 1 + 1e-12
+    if len({value for pair in pairs for value in pair}) > 1:
+        assert kappa == pytest.approx(cohen_kappa_score([first for first, _ in both], [second for _, second in both]))
+
+
+def test_agreement_over_no_pairs_is_undefined():
+    found = measure_agreement([])
+    assert found.pairs == 0
+    assert math.isnan(found.ac1)
+
+
+def test_agreement_has_an_interval_around_the_value():
+    opinions = [Opinions("a", f"d{i}", {"ann": word("ann", YES if i % 5 == 0 else NO), "bob": word("bob", YES if i % 10 == 0 else NO)}) for i in range(60)]
+    found = measure_agreement(opinions)
+    assert (found.pairs, found.raters) == (60, 2)
+    assert found.observed == pytest.approx(0.9)
+    assert found.ac1_low < found.ac1 < found.ac1_high
+    assert found.base_rate == pytest.approx(0.15)
+
+
+def test_two_words_that_differ_are_disputed_and_count_as_ambiguous(workspace: Workspace, small_project: str):
+    say(workspace, small_project, word("ann"))
+    say(workspace, small_project, word("bob", YES))
+    assert state(workspace, small_project) == {"d1": (UNSURE, REFEREE)}
+    with workspace.store.read() as conn:
+        assert "d1" not in judgements.read_qrels(conn, small_project)["a0"]
+    (dispute,) = list_disputes(workspace, small_project)
+    assert {author: item.label for author, item in dispute.opinions.words.items()} == {"ann": NO, "bob": YES}
+
+
+def test_the_same_word_twice_is_agreement_and_stands(workspace: Workspace, small_project: str):
+    say(workspace, small_project, word("ann"))
+    say(workspace, small_project, word("bob"))
+    assert state(workspace, small_project) == {"d1": (NO, "bob")}
+    assert list_disputes(workspace, small_project) == []
+    assert [item.differ for item in read_opinions(workspace, small_project)] == [False]
+
+
+def test_an_expert_who_saw_the_word_corrects_it(workspace: Workspace, small_project: str):
+    first = word("ann")
+    say(workspace, small_project, first)
+    say(workspace, small_project, word("bob", YES), saw=first.client_id)
+    assert state(workspace, small_project) == {"d1": (YES, "bob")}
+
+
+def test_a_skip_by_the_second_expert_leaves_the_first_word(workspace: Workspace, small_project: str):
+    say(workspace, small_project, word("ann"))
+    say(workspace, small_project, word("bob", Label.SKIPPED))
+    assert state(workspace, small_project) == {"d1": (NO, "ann")}
+    say(workspace, small_project, word("cem", YES))
+    assert state(workspace, small_project) == {"d1": (UNSURE, REFEREE)}
+
+
+def test_an_import_and_a_word_that_followed_from_another_pair_give_way(workspace: Workspace, small_project: str):
+    say(workspace, small_project, word("ann", NO, document="d2", caused_by="elsewhere"))
+    say(workspace, small_project, word("bob", YES, document="d2"))
+    say(workspace, small_project, word("bob", NO, document="d0"))
+    assert state(workspace, small_project) == {"d0": (NO, "bob"), "d2": (YES, "bob")}
+
+
+def test_one_who_comes_round_ends_the_dispute(workspace: Workspace, small_project: str):
+    say(workspace, small_project, word("ann"))
+    say(workspace, small_project, word("bob", YES))
+    say(workspace, small_project, word("bob", NO, key="bob-again"))
+    assert state(workspace, small_project) == {"d1": (NO, "bob")}
+
+
+def test_settling_gives_the_word_and_no_later_blind_word_overrides_it(workspace: Workspace, small_project: str):
+    say(workspace, small_project, word("ann"))
+    say(workspace, small_project, word("bob", YES))
+    (dispute,) = list_disputes(workspace, small_project)
+    event = settle_dispute(workspace, small_project, "lead", dispute, YES, grade=2, note="it says so in 4.1")
+    assert (event.source, state(workspace, small_project)) == (Source.SETTLED, {"d1": (YES, "lead")})
+    assert list_disputes(workspace, small_project) == []
+    say(workspace, small_project, word("cem", NO))
+    assert state(workspace, small_project) == {"d1": (YES, "lead")}
+
+
+def test_settling_what_was_judged_meanwhile_is_refused(workspace: Workspace, small_project: str):
+    say(workspace, small_project, word("ann"))
+    say(workspace, small_project, word("bob", YES))
+    (dispute,) = list_disputes(workspace, small_project)
+    settle_dispute(workspace, small_project, "lead", dispute, NO)
+    with pytest.raises(PairsmithError, match="settled since you opened it"):
+        settle_dispute(workspace, small_project, "other", dispute, YES, grade=3)
+    with pytest.raises(PairsmithError, match="settles nothing"):
+        settle_dispute(workspace, small_project, "other", replace(dispute), Label.SKIPPED)
+    with workspace.store.read() as conn:
+        assert [item.reason for item in judgements.read_pair(conn, small_project, "a0", "d1")].count(DISPUTED) == 1
