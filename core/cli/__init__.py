@@ -14,7 +14,7 @@ from core.cli import curate, data, models, projects
 from core.cli.app import app
 from core.model import PairsmithError
 
-__all__ = ["app", "curate", "data", "main", "models", "projects"]
+__all__ = ["agreement", "app", "curate", "data", "main", "models", "projects"]
 
 
 def main() -> None:

@@ -26,7 +26,7 @@ DISPUTED = "disputed"
 """The reason those events carry."""
 OUTCOMES = (Label.HARD_NEGATIVE, Label.POSITIVE, Label.AMBIGUOUS)
 """What counts as an opinion."""
-_NO_PERSON = (REFEREE, "import", "oracle")
+_NO_PERSON = (REFEREE, *judgements.MACHINES)
 _RESAMPLES = 2_000
 
 
@@ -91,8 +91,18 @@ def find_follow_up(event: Judgement, log: Sequence[Judgement], *, saw: str | Non
 
 def _follow(event: Judgement, word: Judgement) -> Judgement:
     """The word as an event that follows from another."""
-    made = {"client_id": uuid.uuid4().hex, "caused_by": event.client_id, "decided_at": event.decided_at, "note": "", "shown": None, "undoes": None}
-    return replace(word, **made, shown_at=None, active_ms=None, seq=None, recorded_at=None)
+    return Judgement(
+        uuid.uuid4().hex,
+        word.anchor_id,
+        word.document_id,
+        word.label,
+        word.grade,
+        word.source,
+        word.author,
+        word.reason,
+        decided_at=event.decided_at,
+        caused_by=event.client_id,
+    )
 
 
 def read_opinions(workspace: Workspace, project_id: str) -> list[Opinions]:

@@ -20,6 +20,8 @@ class CurationOptions:
     """The document field that names the parent document of a passage; empty where passages have none."""
     negatives_target: int = 3
     """Reviewed hard negatives wanted for each training anchor."""
+    overlap: float = 0.0
+    """Share of the queue that two experts judge, to see how far they agree."""
     keys: Mapping[str, str] = field(default_factory=dict)
     """Other keys of the judging panel, by action."""
 

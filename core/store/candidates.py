@@ -7,12 +7,13 @@ expired lease needs no clean-up, since expiry is computed in the query. Candidat
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, or_, select, tuple_, update
 
-from core.model import Candidate, CandidateStatus
-from core.store.tables import candidates, judgement_state
+from core.model import Candidate, CandidateStatus, Source
+from core.store.judgements import MACHINES
+from core.store.tables import candidates, judgement_state, judgements
 
 _CHUNK = 500
 _QUEUED = (CandidateStatus.SUSPICIOUS.value, CandidateStatus.PROPOSED.value)
@@ -27,13 +28,29 @@ def replace_candidates(conn: Connection, project_id: str, items: Iterable[Candid
     return len(rows)
 
 
+def list_queued_pairs(conn: Connection, project_id: str) -> list[tuple[str, str]]:
+    """Anchor and document id of everything in the queue, judged or not, by id."""
+    c = candidates.c
+    query = select(c.anchor_id, c.document_id).where(c.project_id == project_id, c.status.in_(_QUEUED)).order_by(c.anchor_id, c.document_id)
+    return [(row.anchor_id, row.document_id) for row in conn.execute(query)]
+
+
+def set_wanted(conn: Connection, project_id: str, pairs: Sequence[tuple[str, str]], wanted: int) -> None:
+    """Have so many experts judge these pairs, and one each of the others."""
+    c = candidates.c
+    conn.execute(update(candidates).where(c.project_id == project_id, c.wanted != 1).values(wanted=1))
+    for start in range(0, len(pairs), _CHUNK):
+        chunk = pairs[start : start + _CHUNK]
+        conn.execute(update(candidates).where(c.project_id == project_id, tuple_(c.anchor_id, c.document_id).in_(chunk)).values(wanted=wanted))
+
+
 def lease_candidates(conn: Connection, project_id: str, author: str, *, n: int, lease_s: float, now: float | None = None) -> list[Candidate]:
     """Hand `author` up to `n` unjudged candidates, highest priority first, those already theirs included, until `now + lease_s`."""
     at = time.time() if now is None else now
     c = candidates.c
     free = or_(c.lease_until <= at, c.lease_author == author)
     wanted = (
-        select(c.anchor_id, c.document_id).where(_open(project_id), free).order_by(c.priority.desc(), c.anchor_id, c.document_id).limit(n)
+        select(c.anchor_id, c.document_id).where(_open(project_id, author), free).order_by(c.priority.desc(), c.anchor_id, c.document_id).limit(n)
     ).with_for_update(skip_locked=True)
     chosen = wanted.cte("wanted")  # as a plain subquery PostgreSQL may run it once a row, each time past the rows it has locked, and hand out all
     statement = (
@@ -51,7 +68,9 @@ def count_queue(conn: Connection, project_id: str, author: str, *, now: float | 
     at = time.time() if now is None else now
     c = candidates.c
     held = and_(c.lease_until > at, c.lease_author != author)
-    row = conn.execute(select(func.count().label("all"), func.count().filter(held).label("held")).select_from(candidates).where(_open(project_id))).one()
+    row = conn.execute(
+        select(func.count().label("all"), func.count().filter(held).label("held")).select_from(candidates).where(_open(project_id, author))
+    ).one()
     return {"open": int(row.all) - int(row.held), "held": int(row.held)}
 
 
@@ -59,17 +78,31 @@ def first_release(conn: Connection, project_id: str, author: str, *, now: float 
     """When the first open candidate that somebody else holds is free again; None when nobody else holds one."""
     at = time.time() if now is None else now
     c = candidates.c
-    query = select(func.min(c.lease_until)).where(_open(project_id), c.lease_until > at, c.lease_author != author)
+    query = select(func.min(c.lease_until)).where(_open(project_id, author), c.lease_until > at, c.lease_author != author)
     found = conn.execute(query).scalar_one()
     return None if found is None else float(found)
 
 
-def _open(project_id: str) -> ColumnElement[bool]:
+def _open(project_id: str, author: str) -> ColumnElement[bool]:
+    """Queued pairs that nobody judged, and those that wait for another expert's word and have none of `author`."""
     c, state = candidates.c, judgement_state.c
-    judged = select(1).where(state.project_id == c.project_id, state.anchor_id == c.anchor_id, state.document_id == c.document_id)
-    return and_(c.project_id == project_id, c.status.in_(_QUEUED), ~judged.exists())
+    pair = (state.project_id == c.project_id, state.anchor_id == c.anchor_id, state.document_id == c.document_id)
+    judged = select(1).where(*pair)
+    settled = select(1).where(*pair, state.source == Source.SETTLED.value)
+    said = select(func.count(judgements.c.author.distinct())).where(*_standing_words())
+    own = select(1).where(*_standing_words(), judgements.c.author == author)
+    again = and_(c.wanted > 1, ~own.exists(), said.scalar_subquery().between(1, c.wanted - 1), ~settled.exists())
+    return and_(c.project_id == project_id, c.status.in_(_QUEUED), or_(~judged.exists(), again))
+
+
+def _standing_words() -> list[ColumnElement[bool]]:
+    """What people said of a candidate's pair and nobody took back; what followed from another pair is no word of its own."""
+    c, log, undo = candidates.c, judgements.c, judgements.alias("undo").c
+    taken_back = select(1).where(undo.project_id == log.project_id, undo.undoes == log.client_id)
+    pair = [log.project_id == c.project_id, log.anchor_id == c.anchor_id, log.document_id == c.document_id]
+    return [*pair, log.author.not_in(MACHINES), log.undoes.is_(None), log.caused_by.is_(None), ~taken_back.exists()]
 
 
 def _to_candidate(row: Row[tuple[object, ...]]) -> Candidate:
-    values = {name: value for name, value in row._mapping.items() if name not in ("project_id", "lease_author", "lease_until")}
+    values = {name: value for name, value in row._mapping.items() if name not in ("project_id", "wanted", "lease_author", "lease_until")}
     return Candidate(**values | {"status": CandidateStatus(row.status)})

@@ -18,6 +18,8 @@ from core.model import Judgement, Label, PairsmithError, Part, Source
 from core.store.corpus import insert_for
 from core.store.tables import anchors, documents, judgement_state, judgements
 
+MACHINES = ("import", "oracle")
+"""Authors that are no person."""
 _CHUNK = 500
 
 

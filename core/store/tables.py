@@ -131,6 +131,7 @@ judgements = Table(
     Index("ix_judgements_client", "project_id", "client_id", unique=True),
     Index("ix_judgements_pair", "project_id", "anchor_id", "document_id", "seq"),
     Index("ix_judgements_caused", "project_id", "caused_by"),
+    Index("ix_judgements_undoes", "project_id", "undoes"),
     sqlite_autoincrement=True,
 )
 
@@ -162,6 +163,7 @@ candidates = Table(
     Column("twin_of", Text),
     Column("same_parent", Boolean, nullable=False, default=False, server_default=false()),
     Column("audit", Boolean, nullable=False, default=False, server_default=false()),
+    Column("wanted", Integer, nullable=False, default=1, server_default="1"),
     Column("lease_author", Text),
     Column("lease_until", Seconds, nullable=False, default=0.0),
     ForeignKeyConstraint(["project_id", "anchor_id"], ["anchors.project_id", "anchors.id"], ondelete="CASCADE"),

@@ -95,3 +95,26 @@ def test_eight_people_leasing_at_once_get_each_candidate_once(store_url: str, st
         assert judgements.count_events(conn, project) == len(taken)
     rest = lease(store, project, "late", 500, now=100.0)
     assert len(taken) + len(rest) == 200
+
+
+def test_a_record_that_two_must_judge_goes_to_a_second_expert_and_to_no_third(store: Store, project: str):
+    def free(author: str) -> list[str]:
+        with store.write() as conn:
+            return [item.document_id for item in candidates.lease_candidates(conn, project, author, n=9, lease_s=0.0)]
+
+    def say(author: str, document: str, *, undoes: str | None = None, label: Label = Label.HARD_NEGATIVE) -> None:
+        with store.write() as conn:
+            event = Judgement(f"{author}-{document}{'-undo' if undoes else ''}", "a0", document, label, 0, author=author, undoes=undoes)
+            judgements.append_judgements(conn, project, [event])
+
+    with store.write() as conn:
+        candidates.replace_candidates(conn, project, [found("a0", f"d{n}", 9.0 - n) for n in range(3)])
+        candidates.set_wanted(conn, project, [("a0", "d0"), ("a0", "d2")], 2)
+    say("ann", "d0")
+    say("ann", "d1")
+    say("import", "d2")
+    assert (free("ann"), free("bob")) == ([], ["d0"])
+    say("bob", "d0", label=Label.POSITIVE)
+    assert free("cem") == []
+    say("bob", "d0", undoes="bob-d0")
+    assert (free("ann"), free("bob"), free("cem")) == ([], ["d0"], ["d0"])

@@ -30,6 +30,7 @@ def upgrade() -> None:
     op.add_column("candidates", sa.Column("twin_of", sa.Text()))
     op.add_column("candidates", sa.Column("same_parent", sa.Boolean(), nullable=False, server_default=sa.false()))
     op.add_column("candidates", sa.Column("audit", sa.Boolean(), nullable=False, server_default=sa.false()))
+    op.add_column("candidates", sa.Column("wanted", sa.Integer(), nullable=False, server_default="1"))
     op.add_column("snapshots", sa.Column("corpus_revision", sa.Integer()))
     op.add_column("snapshots", sa.Column("anchor_revision", sa.Integer()))
     op.create_table(
@@ -67,6 +68,7 @@ def upgrade() -> None:
     op.add_column("judgements", sa.Column("caused_by", sa.Text()))
     op.add_column("judgements", sa.Column("shown", sa.JSON()))
     op.create_index("ix_judgements_caused", "judgements", ["project_id", "caused_by"])
+    op.create_index("ix_judgements_undoes", "judgements", ["project_id", "undoes"])
     _turn_state_into_table()
 
 
