@@ -1,16 +1,20 @@
 """The review queue: handing out records to judge, and applying what came back, once and in order.
 
 Invariants: an event is applied once, by its client id, however often it is sent; an event that cannot be applied is refused by itself with a reason
-and does not stop the others; nothing that can be applied is ever dropped, a late answer included. No torch here: pages call this.
+and does not stop the others; nothing that can be applied is ever dropped, a late answer included; a decision and what follows from it
+(`core.curation.fan_out`) are one transaction. No torch here: pages call this.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from core.curation.fan_out import Followed, Twins, apply_decision, undo_decision
+from core.curation.shown import add_shown, describe_figures
+from core.curation.twins import read_twins
 from core.model import Candidate, Document, Judgement, Label, PairsmithError, Source
 from core.store import candidates, corpus, judgements
 from core.workspace import Workspace
@@ -22,7 +26,7 @@ POSITIVE_SHOWN = 2
 
 @dataclass(frozen=True)
 class ReviewRecord:
-    """One candidate with what an expert needs to judge it. Scores are not part of it: they would shift the decision."""
+    """One candidate with what an expert needs to judge it."""
 
     anchor_id: str
     document_id: str
@@ -32,14 +36,18 @@ class ReviewRecord:
     """The anchor's best answers, at most `POSITIVE_SHOWN`."""
     answers: int
     """How many answers the anchor has in all."""
+    figures: str
+    """The candidate's figures in words. Not to be shown before the decision, which they would shift."""
 
 
 @dataclass(frozen=True)
 class Applied:
-    """What became of a batch of events: client ids that are stored now, and those refused with the reason."""
+    """What became of a batch of events: client ids that are stored now, those refused with the reason, and what followed from the stored ones."""
 
     stored: Sequence[str]
     refused: Mapping[str, str]
+    followed: Mapping[str, Followed] = field(default_factory=dict)
+    """By client id of a decision or an undo; only those from which something followed, or of which something is to be said."""
 
 
 def next_records(workspace: Workspace, project_id: str, author: str, *, n: int = BATCH, now: float | None = None) -> list[ReviewRecord]:
@@ -67,20 +75,25 @@ def _to_records(workspace: Workspace, project_id: str, leased: Sequence[Candidat
             candidate=documents[item.document_id],
             positives=[documents[answer.document_id] for answer in answers.get(item.anchor_id, [])[:POSITIVE_SHOWN]],
             answers=len(answers.get(item.anchor_id, [])),
+            figures=describe_figures(item),
         )
         for item in leased
     ]
 
 
-def apply_events(workspace: Workspace, project_id: str, author: str, events: Sequence[Mapping[str, Any]], *, now: float | None = None) -> Applied:
-    """Apply events from a panel's outbox, in order.
+def apply_events(
+    workspace: Workspace, project_id: str, author: str, events: Sequence[Mapping[str, Any]], *, view: str = "panel", now: float | None = None
+) -> Applied:
+    """Apply events from a panel's outbox, in order; `view` says where they were decided (as in `core.curation.shown`).
 
-    An event is `{client_id, anchor_id, document_id, label, grade?, reason?, note?, shown_at?, decided_at?, active_ms?}` with times in seconds, or
-    `{client_id, undoes}` to take an earlier one back.
+    An event is `{client_id, anchor_id, document_id, label, grade?, reason?, note?, source?, positives?, shown_at?, decided_at?, active_ms?}` with times
+    in seconds and `positives` the ids shown beside the document, or `{client_id, undoes}` to take an earlier one back with all that followed from it.
     """
     stored: list[str] = []
     refused: dict[str, str] = {}
+    followed: dict[str, Followed] = {}
     at = time.time() if now is None else now
+    twins = Twins(read_twins(workspace, project_id)) if events else Twins(None)
     for event in events:
         client_id = event.get("client_id")
         if not isinstance(client_id, str) or not 8 <= len(client_id) <= 64 or not client_id.isprintable():
@@ -89,32 +102,41 @@ def apply_events(workspace: Workspace, project_id: str, author: str, events: Seq
         try:
             with workspace.store.write() as conn:
                 if event.get("undoes"):
-                    judgements.undo_judgement(conn, project_id, _clean(event["undoes"], 64), author=author, undo_id=client_id, now=at)
+                    found = undo_decision(conn, project_id, _clean(event["undoes"], 64), author=author, undo_id=client_id, now=at)
                 else:
-                    judgements.append_judgements(conn, project_id, [_read_event(event, client_id, author)], now=at)
+                    decision = add_shown(conn, project_id, _read_event(event, client_id, author), view=view, positives=_read_ids(event.get("positives")))
+                    found = apply_decision(conn, project_id, decision, twins, now=at)
             stored.append(client_id)
+            if found and (found.pairs or found.warnings):
+                followed[client_id] = found
         except PairsmithError as error:
             refused[client_id] = str(error)
-    return Applied(stored, refused)
+    return Applied(stored, refused, followed)
 
 
-def mark_answer(workspace: Workspace, project_id: str, author: str, *, client_id: str, anchor_id: str, document_id: str, grade: int) -> None:
-    """Label a document found by search: grade 1 to 3 makes it an answer, 0 a hard negative. Raises `PairsmithError` for another grade."""
+def mark_answer(
+    workspace: Workspace, project_id: str, author: str, *, client_id: str, anchor_id: str, document_id: str, grade: int, query: str = ""
+) -> Followed:
+    """Label a document found by searching for `query`: grade 1 to 3 makes it an answer, 0 a hard negative. Returns what followed from it.
+
+    Raises `PairsmithError` for another grade.
+    """
     if grade not in range(4):
         raise PairsmithError(f"The grade {grade} is not one of 0 (no answer), 1 (touches), 2 (partly), 3 (fully).")
     label = Label.POSITIVE if grade else Label.HARD_NEGATIVE
     event = Judgement(client_id, anchor_id, document_id, label, grade, Source.SEARCH, author, decided_at=time.time())
+    twins = Twins(read_twins(workspace, project_id))
     with workspace.store.write() as conn:
-        judgements.append_judgements(conn, project_id, [event])
+        return apply_decision(conn, project_id, add_shown(conn, project_id, event, view="search", query=query), twins)
 
 
-def take_back(workspace: Workspace, project_id: str, author: str, *, client_id: str, anchor_id: str, document_id: str) -> bool:
-    """Undo the present word on a pair by the new event `client_id`: what was said before stands again. False when nothing stands."""
+def take_back(workspace: Workspace, project_id: str, author: str, *, client_id: str, anchor_id: str, document_id: str) -> Followed | None:
+    """Undo the present word on a pair, with all that followed from it, by the new event `client_id`. None when nothing stands."""
     with workspace.store.write() as conn:
         standing = judgements.find_standing(conn, project_id, anchor_id, document_id)
         if standing is None:
-            return False
-        return judgements.undo_judgement(conn, project_id, standing.client_id, author=author, undo_id=client_id) is not None
+            return None
+        return undo_decision(conn, project_id, standing.client_id, author=author, undo_id=client_id)
 
 
 def _read_event(event: Mapping[str, Any], client_id: str, author: str) -> Judgement:
@@ -125,6 +147,9 @@ def _read_event(event: Mapping[str, Any], client_id: str, author: str) -> Judgem
     grade = event.get("grade", 3) if label == Label.POSITIVE else 0
     if label == Label.UNJUDGED or (label == Label.POSITIVE and grade not in (1, 2, 3)):
         raise PairsmithError(f"The grade {grade!r} is not 1, 2 or 3. Nothing was saved for this pair.")
+    source = event.get("source", Source.MINED)
+    if source not in (Source.MINED, Source.SEARCH, Source.HOLES):
+        raise PairsmithError(f"{source!r} is no source a judgement can be made from here: mined, search or holes. Nothing was saved for this pair.")
     active_ms = _number(event.get("active_ms"))
     return Judgement(
         client_id=client_id,
@@ -132,7 +157,7 @@ def _read_event(event: Mapping[str, Any], client_id: str, author: str) -> Judgem
         document_id=_clean(event.get("document_id"), 10_000),
         label=label,
         grade=int(grade),
-        source=Source.MINED,
+        source=Source(source),
         author=author,
         reason=_clean(event.get("reason"), 200),
         note=_clean(event.get("note"), 2000),
@@ -145,6 +170,11 @@ def _read_event(event: Mapping[str, Any], client_id: str, author: str) -> Judgem
 def _clean(value: Any, length: int) -> str:
     """What the database can hold: no NUL, no half of a surrogate pair (a browser may send one)."""
     return str(value).replace("\0", "").encode("utf-8", "ignore").decode("utf-8")[:length] if value else ""
+
+
+def _read_ids(value: Any) -> list[str]:
+    """The ids of the few documents that a panel says it showed."""
+    return [_clean(item, 10_000) for item in value[:10] if isinstance(item, str)] if isinstance(value, list | tuple) else []
 
 
 def _number(value: Any) -> float | None:

@@ -63,6 +63,13 @@ def lease_candidates(conn: Connection, project_id: str, author: str, *, n: int, 
     return sorted(rows, key=lambda item: (-item.priority, item.anchor_id, item.document_id))
 
 
+def find_candidate(conn: Connection, project_id: str, anchor_id: str, document_id: str) -> Candidate | None:
+    """The candidate of this pair, in whatever state, or None."""
+    c = candidates.c
+    row = conn.execute(select(candidates).where(c.project_id == project_id, c.anchor_id == anchor_id, c.document_id == document_id)).one_or_none()
+    return _to_candidate(row) if row else None
+
+
 def count_queue(conn: Connection, project_id: str, author: str, *, now: float | None = None) -> dict[str, int]:
     """How many candidates are `open` for this person, and how many are `held` by others."""
     at = time.time() if now is None else now

@@ -58,9 +58,19 @@ def _bring_state_up(conn: Connection, project_id: str, after_seq: int) -> None:
     conn.execute(delete(judgement_state).where(state.project_id == project_id, state.label == Label.UNJUDGED.value, state.seq > after_seq))
 
 
-def undo_judgement(conn: Connection, project_id: str, client_id: str, *, author: str, undo_id: str | None = None, now: float | None = None) -> Judgement | None:
+def undo_judgement(
+    conn: Connection,
+    project_id: str,
+    client_id: str,
+    *,
+    author: str,
+    undo_id: str | None = None,
+    caused_by: str | None = None,
+    now: float | None = None,
+) -> Judgement | None:
     """Take back the event `client_id`: append what stood before it. Returns the new event, or None when it was already taken back.
 
+    `caused_by`: the undo that this one follows from. What followed from the event itself is taken back by `core.curation.fan_out.undo_decision`.
     Raises `PairsmithError` when there is no such event, when it is an undo itself, or when the pair was judged again since (the later word stands).
     """
     event = find_event(conn, project_id, client_id)
@@ -87,6 +97,7 @@ def undo_judgement(conn: Connection, project_id: str, client_id: str, *, author:
         note=before.note if before else "",
         decided_at=time.time() if now is None else now,
         undoes=client_id,
+        caused_by=caused_by,
     )
     append_judgements(conn, project_id, [undo], now=now)
     return undo
@@ -96,6 +107,12 @@ def find_event(conn: Connection, project_id: str, client_id: str) -> Judgement |
     """The event of the log with this client id, or None."""
     row = conn.execute(select(judgements).where(judgements.c.project_id == project_id, judgements.c.client_id == client_id)).one_or_none()
     return _to_judgement(row) if row else None
+
+
+def read_caused(conn: Connection, project_id: str, client_id: str) -> list[Judgement]:
+    """The events that followed from the event `client_id`, in order."""
+    query = select(judgements).where(judgements.c.project_id == project_id, judgements.c.caused_by == client_id)
+    return [_to_judgement(row) for row in conn.execute(query.order_by(judgements.c.seq))]
 
 
 def known_events(conn: Connection, project_id: str, client_ids: Sequence[str]) -> set[str]:
