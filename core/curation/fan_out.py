@@ -2,7 +2,8 @@
 
 Hard negative, ambiguous and cannot judge go to pairs of which nothing is said, or of which only an earlier consequence says something. An answer
 also overrides hard negatives, whoever said them: it leaves every negative list of the anchor, its paraphrases and the document's near-duplicates.
-A skip goes nowhere. Any other explicit word on a pair stands. Invariants: a consequence is an event of its own whose `caused_by` is the decision's
+A skip goes nowhere. Any other explicit word on a pair stands. Where another expert said otherwise, the pair is disputed (`core.curation.agreement`)
+and nothing else follows. Invariants: a consequence is an event of its own whose `caused_by` is the decision's
 client id, written in the decision's transaction, under an id that follows from the decision's and the pair's; a decision or an undo whose id is in
 the log already changes nothing, and what followed from it is told again.
 """
@@ -15,9 +16,11 @@ from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection
 
+from core.curation.agreement import DISPUTED, find_follow_up
 from core.model import Anchor, Document, Judgement, Label, PairsmithError
 from core.store import corpus, judgements
 
+DISPUTE = "Another expert judged this otherwise. It waits on the agreement page to be settled, and counts as ambiguous until then."
 _GOES_TO_OPEN = (Label.HARD_NEGATIVE, Label.AMBIGUOUS, Label.CANNOT_JUDGE)
 
 
@@ -56,12 +59,19 @@ class Followed:
     warnings: Sequence[str] = ()
 
 
-def apply_decision(conn: Connection, project_id: str, event: Judgement, twins: Twins, *, now: float | None = None) -> Followed:
-    """Append a decision and what follows from it. Raises `PairsmithError`, before anything is kept, where the project lacks the anchor or document."""
+def apply_decision(conn: Connection, project_id: str, event: Judgement, twins: Twins, *, saw: str | None = None, now: float | None = None) -> Followed:
+    """Append a decision and what follows from it. `saw`: the client id of the word on the pair that the expert had before them.
+
+    Raises `PairsmithError`, before anything is kept, where the project lacks the anchor or document.
+    """
     # The decision goes first: with it comes the project's turn, so that what is read below is what stands when the consequences are written.
     if not judgements.append_judgements(conn, project_id, [event], now=now):
         known = judgements.find_event(conn, project_id, event.client_id) or event
         return Followed(_tell(conn, project_id, _find_caused(conn, project_id, event.client_id)), _find_contradictions(conn, project_id, known, twins))
+    *before, _ = judgements.read_pair(conn, project_id, event.anchor_id, event.document_id)
+    if follow := find_follow_up(event, before, saw=saw):
+        judgements.append_judgements(conn, project_id, [follow], now=now)
+        return Followed(warnings=[DISPUTE] if follow.reason == DISPUTED else [])
     caused = _derive_events(conn, project_id, event, twins)
     if caused:
         judgements.append_judgements(conn, project_id, caused, now=now)
@@ -73,13 +83,20 @@ def undo_decision(conn: Connection, project_id: str, client_id: str, *, author: 
 
     A consequence that was judged again since stays, and is named in a warning. Raises `PairsmithError` as `judgements.undo_judgement` does.
     """
+    decision = judgements.find_event(conn, project_id, client_id)
+    caused = _find_caused(conn, project_id, client_id)
+    on_top = [item for item in caused if decision and (item.anchor_id, item.document_id) == (decision.anchor_id, decision.document_id)]
+    for item in on_top:  # a dispute lies on the decision itself
+        judgements.undo_judgement(conn, project_id, item.client_id, author=author, caused_by=undo_id, now=now)
     if judgements.undo_judgement(conn, project_id, client_id, author=author, undo_id=undo_id, now=now) is None:
         if judgements.find_event(conn, project_id, undo_id) is None:
             return None
         return Followed(_tell(conn, project_id, judgements.read_caused(conn, project_id, undo_id)))
     taken: list[Judgement] = []
     kept: list[Judgement] = []
-    for event in _find_caused(conn, project_id, client_id):
+    for event in caused:
+        if event in on_top:
+            continue
         try:
             undo = judgements.undo_judgement(
                 conn, project_id, event.client_id, author=author, undo_id=_name_event(undo_id, event.anchor_id, event.document_id), caused_by=undo_id, now=now

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from core.curation.agreement import REFEREE
 from core.curation.fan_out import Followed, Twins, apply_decision, undo_decision
 from core.curation.shown import add_shown, describe_figures
 from core.curation.twins import read_twins
@@ -86,7 +87,7 @@ def apply_events(
 ) -> Applied:
     """Apply events from a panel's outbox, in order; `view` says where they were decided (as in `core.curation.shown`).
 
-    An event is `{client_id, anchor_id, document_id, label, grade?, reason?, note?, source?, positives?, shown_at?, decided_at?, active_ms?}` with times
+    An event is `{client_id, anchor_id, document_id, label, grade?, reason?, note?, source?, saw?, positives?, shown_at?, decided_at?, active_ms?}` with times
     in seconds and `positives` the ids shown beside the document, or `{client_id, undoes}` to take an earlier one back with all that followed from it.
     """
     stored: list[str] = []
@@ -105,7 +106,8 @@ def apply_events(
                     found = undo_decision(conn, project_id, _clean(event["undoes"], 64), author=author, undo_id=client_id, now=at)
                 else:
                     decision = add_shown(conn, project_id, _read_event(event, client_id, author), view=view, positives=_read_ids(event.get("positives")))
-                    found = apply_decision(conn, project_id, decision, twins, now=at)
+                    saw = _clean(event.get("saw"), 64) or None
+                    found = apply_decision(conn, project_id, decision, twins, saw=saw, now=at)
             stored.append(client_id)
             if found and (found.pairs or found.warnings):
                 followed[client_id] = found
@@ -115,11 +117,11 @@ def apply_events(
 
 
 def mark_answer(
-    workspace: Workspace, project_id: str, author: str, *, client_id: str, anchor_id: str, document_id: str, grade: int, query: str = ""
+    workspace: Workspace, project_id: str, author: str, *, client_id: str, anchor_id: str, document_id: str, grade: int, query: str = "", saw: str | None = None
 ) -> Followed:
     """Label a document found by searching for `query`: grade 1 to 3 makes it an answer, 0 a hard negative. Returns what followed from it.
 
-    Raises `PairsmithError` for another grade.
+    `saw`: the client id of the word on the pair that was on the screen. Raises `PairsmithError` for another grade.
     """
     if grade not in range(4):
         raise PairsmithError(f"The grade {grade} is not one of 0 (no answer), 1 (touches), 2 (partly), 3 (fully).")
@@ -127,7 +129,7 @@ def mark_answer(
     event = Judgement(client_id, anchor_id, document_id, label, grade, Source.SEARCH, author, decided_at=time.time())
     twins = Twins(read_twins(workspace, project_id))
     with workspace.store.write() as conn:
-        return apply_decision(conn, project_id, add_shown(conn, project_id, event, view="search", query=query), twins)
+        return apply_decision(conn, project_id, add_shown(conn, project_id, event, view="search", query=query), twins, saw=saw)
 
 
 def take_back(workspace: Workspace, project_id: str, author: str, *, client_id: str, anchor_id: str, document_id: str) -> Followed | None:
@@ -136,7 +138,8 @@ def take_back(workspace: Workspace, project_id: str, author: str, *, client_id: 
         standing = judgements.find_standing(conn, project_id, anchor_id, document_id)
         if standing is None:
             return None
-        return undo_decision(conn, project_id, standing.client_id, author=author, undo_id=client_id)
+        taken = standing.caused_by if standing.author == REFEREE and standing.caused_by else standing.client_id
+        return undo_decision(conn, project_id, taken, author=author, undo_id=client_id)
 
 
 def _read_event(event: Mapping[str, Any], client_id: str, author: str) -> Judgement:

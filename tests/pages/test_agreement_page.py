@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.curation.agreement import find_follow_up, list_disputes
+from core.curation.agreement import list_disputes
+from core.curation.fan_out import Twins, apply_decision
 from core.curation.options import read_options
 from core.model import Candidate, CandidateStatus, Document, Judgement, Label, Source
 from core.store import candidates, corpus, judgements, projects
@@ -20,8 +21,7 @@ HOSTILE = "<b>bold</b> **bold** $x$"
 def say(workspace: Workspace, author: str, document: str, label: Label) -> None:
     event = Judgement(f"{author}-{document}", "a3", document, label, 3 if label == Label.POSITIVE else 0, Source.MINED, author, note=HOSTILE)
     with workspace.store.write() as conn:
-        follow = find_follow_up(event, judgements.read_pair(conn, "small", "a3", document))
-        judgements.append_judgements(conn, "small", [event, *([follow] if follow else [])])
+        apply_decision(conn, "small", event, Twins(None))
 
 
 @pytest.mark.usefixtures("small_project")

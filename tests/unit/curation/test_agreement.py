@@ -16,12 +16,13 @@ from core.curation.agreement import (
     REFEREE,
     Opinions,
     compute_coefficients,
-    find_follow_up,
     list_disputes,
     measure_agreement,
     read_opinions,
     settle_dispute,
 )
+from core.curation.fan_out import DISPUTE, Followed, Twins, apply_decision, undo_decision
+from core.curation.review_queue import take_back
 from core.model import Judgement, Label, PairsmithError, Source
 from core.store import judgements
 from core.workspace import Workspace
@@ -33,16 +34,19 @@ def word(author: str, label: Label = NO, *, key: str = "", document: str = "d1",
     return Judgement(key or f"{author}-{document}-{label.value}", "a0", document, label, 3 if label == YES else 0, Source.MINED, author, **more)
 
 
-def say(workspace: Workspace, project: str, event: Judgement, *, saw: str | None = None) -> None:
-    """What a queue does: append an event and what follows from it."""
+def say(workspace: Workspace, project: str, event: Judgement, *, saw: str | None = None) -> Followed:
+    """What the queue does with an event."""
     with workspace.store.write() as conn:
-        follow = find_follow_up(event, judgements.read_pair(conn, project, event.anchor_id, event.document_id), saw=saw)
-        judgements.append_judgements(conn, project, [event, *([follow] if follow else [])])
+        return apply_decision(conn, project, event, Twins({"d1": "d1", "d13": "d1"}), saw=saw)
 
 
 def state(workspace: Workspace, project: str) -> dict[str, tuple[Label, str]]:
     with workspace.store.read() as conn:
-        return {item.document_id: (item.label, item.author) for item in judgements.read_state(conn, project, anchor_ids=["a0"]) if item.author != "import"}
+        return {
+            item.document_id: (item.label, item.author)
+            for item in judgements.read_state(conn, project, anchor_ids=["a0"])
+            if item.author != "import" and item.document_id != "d13"
+        }
 
 
 def test_coefficients_of_two_raters_by_hand():
@@ -163,3 +167,31 @@ def test_settling_what_was_judged_meanwhile_is_refused(workspace: Workspace, sma
         settle_dispute(workspace, small_project, "other", replace(dispute), Label.SKIPPED)
     with workspace.store.read() as conn:
         assert [item.reason for item in judgements.read_pair(conn, small_project, "a0", "d1")].count(DISPUTED) == 1
+
+
+def test_taking_back_the_second_word_takes_the_dispute_back(workspace: Workspace, small_project: str):
+    say(workspace, small_project, word("ann"))
+    assert say(workspace, small_project, word("bob", YES, key="bob-says-yes")).warnings == [DISPUTE]
+    with workspace.store.write() as conn:
+        undo_decision(conn, small_project, "bob-says-yes", author="bob", undo_id="bob-undo")
+    assert state(workspace, small_project) == {"d1": (NO, "bob")}
+    assert list_disputes(workspace, small_project) == []
+    with workspace.store.read() as conn:
+        assert judgements.find_standing(conn, small_project, "a0", "d1").author == "ann"
+
+
+def test_a_disputed_word_takes_no_near_duplicate_with_it(workspace: Workspace, small_project: str):
+    say(workspace, small_project, word("ann"))
+    say(workspace, small_project, word("bob", YES))
+    with workspace.store.read() as conn:
+        assert judgements.read_state(conn, small_project, anchor_ids=["a0"])[-1].label != YES
+        assert [(item.label, item.author) for item in judgements.read_pair(conn, small_project, "a0", "d13")] == [(NO, "ann")]
+
+
+def test_the_label_page_takes_a_disputed_word_back_whole(workspace: Workspace, small_project: str):
+    say(workspace, small_project, word("ann"))
+    say(workspace, small_project, word("bob", YES))
+    take_back(workspace, small_project, "bob", client_id="bob-takes-back", anchor_id="a0", document_id="d1")
+    assert list_disputes(workspace, small_project) == []
+    with workspace.store.read() as conn:
+        assert judgements.find_standing(conn, small_project, "a0", "d1").author == "ann"
