@@ -10,11 +10,14 @@ import sys
 
 import typer
 
-from core.cli import curate, data, models, projects
 from core.cli.app import app
 from core.model import PairsmithError
 
-__all__ = ["agreement", "app", "curate", "data", "main", "models", "projects"]
+# ruff: isort: off - the order of the commands in the help
+from core.cli import projects, data, curate, agreement, history, models
+# ruff: isort: on
+
+__all__ = ["agreement", "app", "curate", "data", "history", "main", "models", "projects"]
 
 
 def main() -> None:

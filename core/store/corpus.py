@@ -1,14 +1,18 @@
-"""Documents and anchors: written in bulk, read in order, paged in SQL."""
+"""Documents and anchors: written in bulk, read in order, paged in SQL.
+
+Invariant: what a writing replaces is kept first (`core.store.former`), under the revision that the writing makes.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, func, or_, select, update
+from sqlalchemy import Column, Connection, Row, Table, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from core.model import Anchor, Document, NotFound, Part, hash_text
+from core.store import former
 from core.store import projects as projects_store
 from core.store.tables import anchors, documents, judgement_state
 
@@ -27,11 +31,12 @@ def _next_position(conn: Connection, table: Table, project_id: str) -> int:
 
 def put_documents(conn: Connection, project_id: str, items: Iterable[Document]) -> int:
     """Add documents, or replace the content of those whose id is there. Returns how many were new or changed."""
+    projects_store.take_turn(conn, project_id)
     stored = dict(conn.execute(select(documents.c.id, documents.c.content_hash).where(documents.c.project_id == project_id)).all())
     fields = dict(conn.execute(select(documents.c.id, documents.c.fields).where(documents.c.project_id == project_id)).all())
     position = _next_position(conn, documents, project_id)
     rows: list[dict[str, Any]] = []
-    for item in items:
+    for item in {item.id: item for item in items}.values():
         digest = hash_text(item.content)
         if stored.get(item.id) == digest and fields.get(item.id) == dict(item.fields):
             continue
@@ -40,28 +45,37 @@ def put_documents(conn: Connection, project_id: str, items: Iterable[Document]) 
             | {"fields": dict(item.fields)}
         )
         position += 1
-    insert = insert_for(conn, documents)
+    if not rows:
+        return 0
+    revision = projects_store.bump_corpus(conn, project_id)
+    former.keep_documents(conn, project_id, [row["id"] for row in rows if row["id"] in stored], revision)
+    insert = insert_for(conn, documents).values(since_revision=revision)
     upsert = insert.on_conflict_do_update(
         index_elements=["project_id", "id"],
         set_={name: insert.excluded[name] for name in ("title", "text", "content_hash", "fields")},
     )
     for start in range(0, len(rows), _CHUNK):
         conn.execute(upsert, rows[start : start + _CHUNK])
-    if rows:
-        projects_store.bump_corpus(conn, project_id)
     return len(rows)
 
 
 def put_anchors(conn: Connection, project_id: str, items: Iterable[Anchor]) -> int:
     """Add anchors, or replace text, group and fields of those whose id is there. Returns how many were new or changed."""
+    projects_store.take_turn(conn, project_id)
     stored = {row.id: (row.text, row.group_id, row.fields or {}) for row in conn.execute(select(anchors).where(anchors.c.project_id == project_id))}
     position = _next_position(conn, anchors, project_id)
-    changed = [item for item in items if stored.get(item.id) != (item.text, item.group, dict(item.fields))]
+    changed = [item for item in {item.id: item for item in items}.values() if stored.get(item.id) != (item.text, item.group, dict(item.fields))]
+    if not changed:
+        return 0
     rows = [
         {"project_id": project_id, "id": item.id, "position": position + i, "text": item.text, "group_id": item.group, "fields": dict(item.fields)}
         for i, item in enumerate(changed)
     ]
-    insert = insert_for(conn, anchors)
+    revision = None
+    if any(item.id not in stored or stored[item.id][:2] != (item.text, item.group) for item in changed):  # fields alone make no revision
+        revision = projects_store.bump_anchors(conn, project_id)
+        former.keep_anchors(conn, project_id, [item.id for item in changed if item.id in stored], revision)
+    insert = insert_for(conn, anchors).values(since_revision=revision)
     upsert = insert.on_conflict_do_update(index_elements=["project_id", "id"], set_={name: insert.excluded[name] for name in ("text", "group_id", "fields")})
     for start in range(0, len(rows), _CHUNK):
         conn.execute(upsert, rows[start : start + _CHUNK])
@@ -168,10 +182,26 @@ def next_anchor(conn: Connection, project_id: str, after_id: str | None = None, 
 
 def set_parts(conn: Connection, project_id: str, parts: Mapping[str, Part]) -> None:
     """Store the part of the split for each of these anchors."""
-    for part in Part:
-        ids = [anchor_id for anchor_id, value in parts.items() if value == part]
+    _set_column(conn, project_id, anchors.c.part, {anchor_id: part.value for anchor_id, part in parts.items()})
+
+
+def set_groups(conn: Connection, project_id: str, groups: Mapping[str, str | None]) -> None:
+    """Store for each of these anchors the one that stands for it and its paraphrases; None takes it out of its group."""
+    _set_column(conn, project_id, anchors.c.group_id, groups)
+
+
+def _set_column(conn: Connection, project_id: str, column: Column[Any], values: Mapping[str, str | None]) -> None:
+    """Give anchors these values of a column, those that have another keep it as former. An unknown id is passed over."""
+    projects_store.take_turn(conn, project_id)
+    standing = dict(conn.execute(select(anchors.c.id, column).where(anchors.c.project_id == project_id)).all())
+    changed = [anchor_id for anchor_id, value in values.items() if anchor_id in standing and standing[anchor_id] != value]
+    if not changed:
+        return
+    former.keep_anchors(conn, project_id, changed, projects_store.bump_anchors(conn, project_id))
+    for value in {values[anchor_id] for anchor_id in changed}:
+        ids = [anchor_id for anchor_id in changed if values[anchor_id] == value]
         for start in range(0, len(ids), _CHUNK):
-            conn.execute(update(anchors).where(anchors.c.project_id == project_id, anchors.c.id.in_(ids[start : start + _CHUNK])).values(part=part.value))
+            conn.execute(update(anchors).where(anchors.c.project_id == project_id, anchors.c.id.in_(ids[start : start + _CHUNK])).values({column: value}))
 
 
 def _anchor_query(project_id: str, columns: Any, unlabelled: bool) -> Any:

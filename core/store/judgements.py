@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Row, delete, func, select, tuple_
 
 from core.model import Judgement, Label, PairsmithError, Part, Source
 from core.store.corpus import insert_for
+from core.store.projects import take_turn
 from core.store.tables import anchors, documents, judgement_state, judgements
 
 MACHINES = ("import", "oracle")
@@ -32,18 +33,12 @@ def append_judgements(conn: Connection, project_id: str, events: Iterable[Judgem
     rows = [_to_row(project_id, event, recorded_at) for event in events]
     _refuse_unknown(conn, project_id, rows)
     insert = insert_for(conn, judgements).on_conflict_do_nothing(index_elements=["project_id", "client_id"])
-    _take_turn(conn, project_id)
+    take_turn(conn, project_id)
     before = last_seq(conn, project_id)
     for start in range(0, len(rows), _CHUNK):
         conn.execute(insert, rows[start : start + _CHUNK])
     _bring_state_up(conn, project_id, before)
     return count_events(conn, project_id, after_seq=before)
-
-
-def _take_turn(conn: Connection, project_id: str) -> None:
-    """Have those who append to one project do so one after the other, so that the order of the log is that of its transactions. SQLite's writers do."""
-    if conn.dialect.name == "postgresql":
-        conn.execute(select(func.pg_advisory_xact_lock(func.hashtext(project_id))))
 
 
 def _bring_state_up(conn: Connection, project_id: str, after_seq: int) -> None:
@@ -165,6 +160,15 @@ def read_state(conn: Connection, project_id: str, *, labels: Sequence[Label] | N
     if anchor_ids is not None:
         query = query.where(state.anchor_id.in_(list(anchor_ids)))
     return [_to_judgement(row) for row in conn.execute(query.order_by(state.anchor_id, state.document_id))]
+
+
+def read_state_at(conn: Connection, project_id: str, seq: int, *, labels: Sequence[Label] | None = None) -> list[Judgement]:
+    """The word on each judged pair as it stood when event `seq` was the newest, by anchor and document id."""
+    log = judgements.c
+    newest = select(func.max(log.seq)).where(log.project_id == project_id, log.seq <= seq).group_by(log.anchor_id, log.document_id)
+    said = [label for label in labels or Label if label != Label.UNJUDGED]
+    query = select(judgements).where(log.seq.in_(newest), log.label.in_([label.value for label in said]))
+    return [_to_judgement(row) for row in conn.execute(query.order_by(log.anchor_id, log.document_id))]
 
 
 def read_qrels(conn: Connection, project_id: str) -> dict[str, dict[str, int]]:

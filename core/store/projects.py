@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, FromClause, Row, ScalarSelect, func, select, update
+from sqlalchemy import Column, ColumnElement, Connection, FromClause, Row, ScalarSelect, func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from core.model import NotFound, PairsmithError, Project
@@ -87,17 +87,27 @@ def _count(table: FromClause, project_id: str, *where: ColumnElement[bool]) -> S
     return select(func.count()).select_from(table).where(table.c.project_id == project_id, *where).scalar_subquery()
 
 
-def bump_corpus(conn: Connection, project_id: str) -> None:
-    """Say that the corpus changed: caches keyed by its revision are left behind."""
-    conn.execute(update(projects).where(projects.c.id == project_id).values(corpus_revision=projects.c.corpus_revision + 1))
+def take_turn(conn: Connection, project_id: str) -> None:
+    """Have those who write to one project do so one after the other, so that the order of its log and revisions is that of its transactions.
+
+    SQLite's writers do; on PostgreSQL the transaction waits here until those before it ended, and what it reads from here on holds their work.
+    """
+    if conn.dialect.name == "postgresql":
+        conn.execute(select(func.pg_advisory_xact_lock(func.hashtext(project_id))))
+
+
+def bump_corpus(conn: Connection, project_id: str) -> int:
+    """Say that the corpus changes: caches keyed by its revision are left behind. Returns the new revision."""
+    return _bump(conn, project_id, projects.c.corpus_revision)
 
 
 def bump_anchors(conn: Connection, project_id: str) -> int:
     """Say that an anchor's text, part or group changes; returns the new revision."""
-    revision = conn.execute(
-        update(projects).where(projects.c.id == project_id).values(anchor_revision=projects.c.anchor_revision + 1).returning(projects.c.anchor_revision)
-    ).scalar_one()
-    return int(revision)
+    return _bump(conn, project_id, projects.c.anchor_revision)
+
+
+def _bump(conn: Connection, project_id: str, column: Column[int]) -> int:
+    return int(conn.execute(update(projects).where(projects.c.id == project_id).values({column: column + 1}).returning(column)).scalar_one())
 
 
 def set_guideline(conn: Connection, project_id: str, guideline: str) -> None:

@@ -2,7 +2,8 @@
 
 Times are seconds since the epoch (UTC). What a person entered stands in `judgements`, which is only ever appended to; `judgement_state` holds the
 last event of each pair that says something, kept with every append. Texts, parts and groups that were replaced stand in `former_documents` and
-`former_anchors` under the revision that replaced them. Everything else can be made again from these.
+`former_anchors` under the revision that replaced them; `since_revision` is the one that a row arrived with, null where it was there before these were
+kept. Everything else can be made again from these.
 """
 
 from __future__ import annotations
@@ -64,6 +65,7 @@ documents = Table(
     Column("text", Text, nullable=False),
     Column("content_hash", Text, nullable=False),
     Column("fields", JSON, nullable=False),
+    Column("since_revision", Integer),
     Index("ix_documents_position", "project_id", "position"),
 )
 
@@ -77,6 +79,7 @@ anchors = Table(
     Column("part", Text),
     Column("group_id", Text),
     Column("fields", JSON),
+    Column("since_revision", Integer),
     Index("ix_anchors_position", "project_id", "position"),
     Index("ix_anchors_group", "project_id", "group_id"),
 )
@@ -132,6 +135,7 @@ judgements = Table(
     Index("ix_judgements_pair", "project_id", "anchor_id", "document_id", "seq"),
     Index("ix_judgements_caused", "project_id", "caused_by"),
     Index("ix_judgements_undoes", "project_id", "undoes"),
+    Index("ix_judgements_order", "project_id", "seq"),
     sqlite_autoincrement=True,
 )
 

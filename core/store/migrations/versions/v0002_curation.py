@@ -25,6 +25,8 @@ def upgrade() -> None:
     op.add_column("projects", sa.Column("options", sa.JSON()))
     op.add_column("anchors", sa.Column("group_id", sa.Text()))
     op.add_column("anchors", sa.Column("fields", sa.JSON()))
+    op.add_column("anchors", sa.Column("since_revision", sa.Integer()))
+    op.add_column("documents", sa.Column("since_revision", sa.Integer()))
     op.create_index("ix_anchors_group", "anchors", ["project_id", "group_id"])
     op.add_column("candidates", sa.Column("reranker", sa.Float()))
     op.add_column("candidates", sa.Column("twin_of", sa.Text()))
@@ -69,6 +71,7 @@ def upgrade() -> None:
     op.add_column("judgements", sa.Column("shown", sa.JSON()))
     op.create_index("ix_judgements_caused", "judgements", ["project_id", "caused_by"])
     op.create_index("ix_judgements_undoes", "judgements", ["project_id", "undoes"])
+    op.create_index("ix_judgements_order", "judgements", ["project_id", "seq"])
     _turn_state_into_table()
 
 
