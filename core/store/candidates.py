@@ -1,7 +1,8 @@
 """Mined candidates and the leases by which several people share one queue.
 
 Invariants: a candidate is handed out only while its pair is unjudged and nobody else's lease on it runs; handing out is one statement; an
-expired lease needs no clean-up, since expiry is computed in the query. Candidates are the machine's and are replaced by the next mining.
+expired lease needs no clean-up, since expiry is computed in the query. Candidates are the machine's and are replaced by the next mining. `judged` says
+whether their pair has a state; it is set here and with every append to the log, so that the queue's head is read without looking at what is done.
 """
 
 from __future__ import annotations
@@ -9,9 +10,10 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, delete, false, func, or_, select, tuple_, update
 
 from core.model import Candidate, CandidateStatus
+from core.store.projects import take_turn
 from core.store.tables import candidates, judgement_state
 
 _CHUNK = 500
@@ -20,11 +22,21 @@ _QUEUED = (CandidateStatus.SUSPICIOUS.value, CandidateStatus.PROPOSED.value)
 
 def replace_candidates(conn: Connection, project_id: str, items: Iterable[Candidate]) -> int:
     """Put these in place of all candidates of the project; leases end. Returns how many there are."""
+    take_turn(conn, project_id)
     conn.execute(delete(candidates).where(candidates.c.project_id == project_id))
     rows = [vars(item) | {"project_id": project_id, "status": item.status.value, "lease_until": 0.0} for item in items]
     for start in range(0, len(rows), _CHUNK):
         conn.execute(candidates.insert(), rows[start : start + _CHUNK])
+    mark_judged(conn, project_id)
     return len(rows)
+
+
+def mark_judged(conn: Connection, project_id: str, pairs: Select[tuple[str, str]] | None = None) -> None:
+    """Bring `judged` up to the state of the pairs that the query gives (anchor id, document id), of all candidates without one."""
+    c, state = candidates.c, judgement_state.c
+    said = select(1).where(state.project_id == c.project_id, state.anchor_id == c.anchor_id, state.document_id == c.document_id).exists()
+    statement = update(candidates).where(c.project_id == project_id).values(judged=said)
+    conn.execute(statement if pairs is None else statement.where(tuple_(c.anchor_id, c.document_id).in_(pairs)))
 
 
 def lease_candidates(conn: Connection, project_id: str, author: str, *, n: int, lease_s: float, now: float | None = None) -> list[Candidate]:
@@ -50,9 +62,10 @@ def count_queue(conn: Connection, project_id: str, author: str, *, now: float | 
     """How many candidates are `open` for this person, and how many are `held` by others."""
     at = time.time() if now is None else now
     c = candidates.c
-    held = and_(c.lease_until > at, c.lease_author != author)
-    row = conn.execute(select(func.count().label("all"), func.count().filter(held).label("held")).select_from(candidates).where(_open(project_id))).one()
-    return {"open": int(row.all) - int(row.held), "held": int(row.held)}
+    total = conn.execute(select(func.count()).select_from(candidates).where(_open(project_id))).scalar_one()
+    leased = (c.project_id == project_id, c.lease_until > at)  # few of many, so that the index of leases is the one to use
+    held = conn.execute(select(func.count().filter(_open(project_id), c.lease_author != author)).where(*leased)).scalar_one()
+    return {"open": int(total) - int(held), "held": int(held)}
 
 
 def first_release(conn: Connection, project_id: str, author: str, *, now: float | None = None) -> float | None:
@@ -65,11 +78,10 @@ def first_release(conn: Connection, project_id: str, author: str, *, now: float 
 
 
 def _open(project_id: str) -> ColumnElement[bool]:
-    c, state = candidates.c, judgement_state.c
-    judged = select(1).where(state.project_id == c.project_id, state.anchor_id == c.anchor_id, state.document_id == c.document_id)
-    return and_(c.project_id == project_id, c.status.in_(_QUEUED), ~judged.exists())
+    c = candidates.c
+    return and_(c.project_id == project_id, c.judged == false(), c.status.in_(_QUEUED))
 
 
 def _to_candidate(row: Row[tuple[object, ...]]) -> Candidate:
-    values = {name: value for name, value in row._mapping.items() if name not in ("project_id", "lease_author", "lease_until")}
+    values = {name: value for name, value in row._mapping.items() if name not in ("project_id", "lease_author", "lease_until", "judged")}
     return Candidate(**values | {"status": CandidateStatus(row.status)})

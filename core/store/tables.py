@@ -145,7 +145,7 @@ judgement_state = Table(
     Column("anchor_id", Text, primary_key=True),
     Column("document_id", Text, primary_key=True),
     *(Column(c.name, c.type, nullable=c.nullable) for c in judgements.columns if c.name not in ("project_id", "anchor_id", "document_id")),
-    Index("ix_judgement_state_label", "project_id", "label"),
+    Index("ix_judgement_state_label", "project_id", "label", "anchor_id", "grade"),
 )
 
 candidates = Table(
@@ -168,9 +168,11 @@ candidates = Table(
     Column("audit", Boolean, nullable=False, default=False, server_default=false()),
     Column("lease_author", Text),
     Column("lease_until", Seconds, nullable=False, default=0.0),
+    Column("judged", Boolean, nullable=False, default=False, server_default=false()),
     ForeignKeyConstraint(["project_id", "anchor_id"], ["anchors.project_id", "anchors.id"], ondelete="CASCADE"),
     ForeignKeyConstraint(["project_id", "document_id"], ["documents.project_id", "documents.id"], ondelete="CASCADE"),
-    Index("ix_candidates_queue", "project_id", "status", "priority"),
+    Index("ix_candidates_queue", "project_id", "judged", "priority", "status"),
+    Index("ix_candidates_lease", "project_id", "lease_until"),
 )
 
 snapshots = Table(
