@@ -21,6 +21,10 @@ class NotFound(PairsmithError):
     """Something was asked for by a name that does not exist."""
 
 
+MACHINES = ("import", "oracle")
+"""Authors of judgements that are no person."""
+
+
 class Label(StrEnum):
     """What an expert (or an import) said about an anchor and a document."""
 

@@ -13,9 +13,10 @@ import typer
 from core.cli.app import app
 from core.model import PairsmithError
 
-# ruff: isort: off - the order of the commands in the help
+# The order here is the order of the commands in the help.
+# isort: off
 from core.cli import projects, data, curate, agreement, history, models
-# ruff: isort: on
+# isort: on
 
 __all__ = ["agreement", "app", "curate", "data", "history", "main", "models", "projects"]
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from core.model import Judgement, Label, PairsmithError, Source
+from core.model import MACHINES, Judgement, Label, PairsmithError, Source
 from core.store import judgements
 from core.workspace import Workspace
 
@@ -26,7 +26,7 @@ DISPUTED = "disputed"
 """The reason those events carry."""
 OUTCOMES = (Label.HARD_NEGATIVE, Label.POSITIVE, Label.AMBIGUOUS)
 """What counts as an opinion."""
-_NO_PERSON = (REFEREE, *judgements.MACHINES)
+_NO_PERSON = (REFEREE, *MACHINES)
 _RESAMPLES = 2_000
 
 

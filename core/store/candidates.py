@@ -1,7 +1,9 @@
 """Mined candidates and the leases by which several people share one queue.
 
 Invariants: a candidate is handed out only while its pair is unjudged and nobody else's lease on it runs; handing out is one statement; an
-expired lease needs no clean-up, since expiry is computed in the query. Candidates are the machine's and are replaced by the next mining.
+expired lease needs no clean-up, since expiry is computed in the query. Candidates are the machine's and are replaced by the next mining. `judged` says
+that nothing more is to be said of their pair; it is set here and with every append to the log, so that the queue's head is read without looking at
+what is done. Of a pair that several experts are wanted for nobody is asked twice.
 """
 
 from __future__ import annotations
@@ -9,10 +11,10 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, delete, false, func, or_, select, tuple_, update
 
-from core.model import Candidate, CandidateStatus, Source
-from core.store.judgements import MACHINES
+from core.model import MACHINES, Candidate, CandidateStatus, Source
+from core.store.projects import take_turn
 from core.store.tables import candidates, judgement_state, judgements
 
 _CHUNK = 500
@@ -21,10 +23,12 @@ _QUEUED = (CandidateStatus.SUSPICIOUS.value, CandidateStatus.PROPOSED.value)
 
 def replace_candidates(conn: Connection, project_id: str, items: Iterable[Candidate]) -> int:
     """Put these in place of all candidates of the project; leases end. Returns how many there are."""
+    take_turn(conn, project_id)
     conn.execute(delete(candidates).where(candidates.c.project_id == project_id))
     rows = [vars(item) | {"project_id": project_id, "status": item.status.value, "lease_until": 0.0} for item in items]
     for start in range(0, len(rows), _CHUNK):
         conn.execute(candidates.insert(), rows[start : start + _CHUNK])
+    mark_judged(conn, project_id)
     return len(rows)
 
 
@@ -38,10 +42,23 @@ def list_queued_pairs(conn: Connection, project_id: str) -> list[tuple[str, str]
 def set_wanted(conn: Connection, project_id: str, pairs: Sequence[tuple[str, str]], wanted: int) -> None:
     """Have so many experts judge these pairs, and one each of the others."""
     c = candidates.c
+    take_turn(conn, project_id)
     conn.execute(update(candidates).where(c.project_id == project_id, c.wanted != 1).values(wanted=1))
     for start in range(0, len(pairs), _CHUNK):
         chunk = pairs[start : start + _CHUNK]
         conn.execute(update(candidates).where(c.project_id == project_id, tuple_(c.anchor_id, c.document_id).in_(chunk)).values(wanted=wanted))
+    mark_judged(conn, project_id)
+
+
+def mark_judged(conn: Connection, project_id: str, pairs: Select[tuple[str, str]] | None = None) -> None:
+    """Bring `judged` up to what is said of the pairs that the query gives (anchor id, document id), of all candidates without one."""
+    c, state = candidates.c, judgement_state.c
+    pair = (state.project_id == c.project_id, state.anchor_id == c.anchor_id, state.document_id == c.document_id)
+    words = select(func.count(judgements.c.author.distinct())).where(*_standing_words()).scalar_subquery()
+    settled = select(1).where(*pair, state.source == Source.SETTLED.value).exists()
+    waits = and_(c.wanted > 1, ~settled, words.between(1, c.wanted - 1))
+    statement = update(candidates).where(c.project_id == project_id).values(judged=and_(select(1).where(*pair).exists(), ~waits))
+    conn.execute(statement if pairs is None else statement.where(tuple_(c.anchor_id, c.document_id).in_(pairs)))
 
 
 def lease_candidates(conn: Connection, project_id: str, author: str, *, n: int, lease_s: float, now: float | None = None) -> list[Candidate]:
@@ -74,11 +91,10 @@ def count_queue(conn: Connection, project_id: str, author: str, *, now: float | 
     """How many candidates are `open` for this person, and how many are `held` by others."""
     at = time.time() if now is None else now
     c = candidates.c
-    held = and_(c.lease_until > at, c.lease_author != author)
-    row = conn.execute(
-        select(func.count().label("all"), func.count().filter(held).label("held")).select_from(candidates).where(_open(project_id, author))
-    ).one()
-    return {"open": int(row.all) - int(row.held), "held": int(row.held)}
+    total = conn.execute(select(func.count()).select_from(candidates).where(_open(project_id, author))).scalar_one()
+    leased = (c.project_id == project_id, c.lease_until > at)  # few of many, so that the index of leases is the one to use
+    held = conn.execute(select(func.count().filter(_open(project_id, author), c.lease_author != author)).where(*leased)).scalar_one()
+    return {"open": int(total) - int(held), "held": int(held)}
 
 
 def first_release(conn: Connection, project_id: str, author: str, *, now: float | None = None) -> float | None:
@@ -91,15 +107,10 @@ def first_release(conn: Connection, project_id: str, author: str, *, now: float 
 
 
 def _open(project_id: str, author: str) -> ColumnElement[bool]:
-    """Queued pairs that nobody judged, and those that wait for another expert's word and have none of `author`."""
-    c, state = candidates.c, judgement_state.c
-    pair = (state.project_id == c.project_id, state.anchor_id == c.anchor_id, state.document_id == c.document_id)
-    judged = select(1).where(*pair)
-    settled = select(1).where(*pair, state.source == Source.SETTLED.value)
-    said = select(func.count(judgements.c.author.distinct())).where(*_standing_words())
-    own = select(1).where(*_standing_words(), judgements.c.author == author)
-    again = and_(c.wanted > 1, ~own.exists(), said.scalar_subquery().between(1, c.wanted - 1), ~settled.exists())
-    return and_(c.project_id == project_id, c.status.in_(_QUEUED), or_(~judged.exists(), again))
+    """Queued pairs of which more is to be said, those that wait for another expert's word only where `author` has said nothing of them."""
+    c = candidates.c
+    own = select(1).where(*_standing_words(), judgements.c.author == author).exists()
+    return and_(c.project_id == project_id, c.judged == false(), c.status.in_(_QUEUED), or_(c.wanted == 1, ~own))
 
 
 def _standing_words() -> list[ColumnElement[bool]]:
@@ -111,5 +122,5 @@ def _standing_words() -> list[ColumnElement[bool]]:
 
 
 def _to_candidate(row: Row[tuple[object, ...]]) -> Candidate:
-    values = {name: value for name, value in row._mapping.items() if name not in ("project_id", "wanted", "lease_author", "lease_until")}
+    values = {name: value for name, value in row._mapping.items() if name not in ("project_id", "wanted", "lease_author", "lease_until", "judged")}
     return Candidate(**values | {"status": CandidateStatus(row.status)})

@@ -15,12 +15,11 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, func, select, tuple_
 
 from core.model import Judgement, Label, PairsmithError, Part, Source
+from core.store.candidates import mark_judged
 from core.store.corpus import insert_for
 from core.store.projects import take_turn
 from core.store.tables import anchors, documents, judgement_state, judgements
 
-MACHINES = ("import", "oracle")
-"""Authors that are no person."""
 _CHUNK = 500
 
 
@@ -51,6 +50,7 @@ def _bring_state_up(conn: Connection, project_id: str, after_seq: int) -> None:
     keys = ["project_id", "anchor_id", "document_id"]
     conn.execute(insert.on_conflict_do_update(index_elements=keys, set_={name: insert.excluded[name] for name in columns if name not in keys}))
     conn.execute(delete(judgement_state).where(state.project_id == project_id, state.label == Label.UNJUDGED.value, state.seq > after_seq))
+    mark_judged(conn, project_id, select(log.anchor_id, log.document_id).where(log.project_id == project_id, log.seq > after_seq))
 
 
 def undo_judgement(

@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, FromClause, Row, ScalarSelect, func, select, update
+from sqlalchemy import Column, ColumnElement, Connection, FromClause, Row, ScalarSelect, false, func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from core.model import NotFound, PairsmithError, Project
@@ -64,9 +64,6 @@ def count_contents(conn: Connection, project_id: str) -> dict[str, int]:
     """How much a project holds: `documents`, `anchors`, `labelled_anchors`, `positives`, `hard_negatives`, `to_review`."""
 
     state = judgement_state.c
-    judged = select(1).where(
-        state.project_id == candidates.c.project_id, state.anchor_id == candidates.c.anchor_id, state.document_id == candidates.c.document_id
-    )
     labelled = (
         select(func.count(state.anchor_id.distinct())).where(state.project_id == project_id, state.label == "positive", state.grade > 0).scalar_subquery()
     )
@@ -77,7 +74,7 @@ def count_contents(conn: Connection, project_id: str) -> dict[str, int]:
             labelled.label("labelled_anchors"),
             _count(judgement_state, project_id, state.label == "positive", state.grade > 0).label("positives"),
             _count(judgement_state, project_id, state.label == "hard_negative").label("hard_negatives"),
-            _count(candidates, project_id, candidates.c.status != "set_aside", ~judged.exists()).label("to_review"),
+            _count(candidates, project_id, candidates.c.judged == false(), candidates.c.status != "set_aside").label("to_review"),
         )
     ).one()
     return dict(row._mapping)

@@ -146,7 +146,7 @@ judgement_state = Table(
     Column("anchor_id", Text, primary_key=True),
     Column("document_id", Text, primary_key=True),
     *(Column(c.name, c.type, nullable=c.nullable) for c in judgements.columns if c.name not in ("project_id", "anchor_id", "document_id")),
-    Index("ix_judgement_state_label", "project_id", "label"),
+    Index("ix_judgement_state_label", "project_id", "label", "anchor_id", "grade"),
 )
 
 candidates = Table(
@@ -170,9 +170,11 @@ candidates = Table(
     Column("wanted", Integer, nullable=False, default=1, server_default="1"),
     Column("lease_author", Text),
     Column("lease_until", Seconds, nullable=False, default=0.0),
+    Column("judged", Boolean, nullable=False, default=False, server_default=false()),
     ForeignKeyConstraint(["project_id", "anchor_id"], ["anchors.project_id", "anchors.id"], ondelete="CASCADE"),
     ForeignKeyConstraint(["project_id", "document_id"], ["documents.project_id", "documents.id"], ondelete="CASCADE"),
-    Index("ix_candidates_queue", "project_id", "status", "priority"),
+    Index("ix_candidates_queue", "project_id", "judged", "priority", "status"),
+    Index("ix_candidates_lease", "project_id", "lease_until"),
 )
 
 snapshots = Table(

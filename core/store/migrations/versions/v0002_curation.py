@@ -73,6 +73,14 @@ def upgrade() -> None:
     op.create_index("ix_judgements_undoes", "judgements", ["project_id", "undoes"])
     op.create_index("ix_judgements_order", "judgements", ["project_id", "seq"])
     _turn_state_into_table()
+    op.add_column("candidates", sa.Column("judged", sa.Boolean(), nullable=False, server_default=sa.false()))
+    op.execute(
+        "UPDATE candidates SET judged = EXISTS (SELECT 1 FROM judgement_state s WHERE s.project_id = candidates.project_id "
+        "AND s.anchor_id = candidates.anchor_id AND s.document_id = candidates.document_id)"
+    )
+    op.drop_index("ix_candidates_queue", "candidates")
+    op.create_index("ix_candidates_queue", "candidates", ["project_id", "judged", "priority", "status"])
+    op.create_index("ix_candidates_lease", "candidates", ["project_id", "lease_until"])
 
 
 def _turn_state_into_table() -> None:
@@ -102,7 +110,7 @@ def _turn_state_into_table() -> None:
     )
     op.execute("DROP VIEW judgement_state")
     op.rename_table("new_state", "judgement_state")
-    op.create_index("ix_judgement_state_label", "judgement_state", ["project_id", "label"])
+    op.create_index("ix_judgement_state_label", "judgement_state", ["project_id", "label", "anchor_id", "grade"])
 
 
 def downgrade() -> None:
