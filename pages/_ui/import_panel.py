@@ -6,8 +6,8 @@ import pandas as pd
 import streamlit as st
 
 from core.ingest.bundle import Bundle, store_bundle
+from core.ingest.known import read_known
 from core.ingest.preview import Change, preview_bundle
-from core.ingest.read import read_known
 from core.ingest.upload import KINDS, read_upload
 from core.model import PairsmithError, RunKind
 from core.workspace import Workspace
@@ -63,7 +63,7 @@ def draw_import(page: Page) -> None:
 @st.cache_resource(max_entries=3, show_spinner=False)
 def _read(_workspace: Workspace, project_id: str, corpus_revision: int, file_id: str, name: str, _upload: object) -> Bundle:
     """What the upload holds, read once for each state of the corpus (its documents give known texts their ids)."""
-    return read_upload(name, _upload.getvalue(), *read_known(_workspace, project_id))  # type: ignore[attr-defined]
+    return read_upload(name, _upload.getvalue(), read_known(_workspace, project_id))  # type: ignore[attr-defined]
 
 
 def _draw_problems(bundle: Bundle) -> None:

