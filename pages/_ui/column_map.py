@@ -39,11 +39,8 @@ def choose_columns(look: Look, key: str) -> ColumnMap | None:
     st.subheader("What the columns hold", anchor=False)
     kind = st.segmented_control("Each row is", list(KINDS), default=look.guess.kind, format_func=KINDS.__getitem__, required=True, key=f"kind-{key}")
     guess = guess_map(look.table, kind)
-    st.dataframe(
-        pd.DataFrame([{name: str(value)[:CUT] for name, value in cells.items()} for _, cells in look.table.rows]),
-        hide_index=True,
-        alt="First rows of the table",
-    )
+    rows = [{name: str(value)[:CUT] for name, value in cells.items()} for _, cells in look.table.rows]
+    st.dataframe(pd.DataFrame(rows), hide_index=True, alt="First rows of the table")
     options = [*ROLES[kind], *([FIELD] if kind != TableKind.PAIRS else []), LEAVE_OUT]
     roles: dict[str, str] = {}
     columns = st.columns(3)
