@@ -8,6 +8,7 @@ import streamlit as st
 from core.model import Anchor, Part, RunKind
 from core.retrieval.lexical import open_lexical
 from core.store import corpus, projects
+from pages._ui.export_panel import draw_export
 from pages._ui.import_panel import draw_import
 from pages._ui.page import open_page
 from pages._ui.runs import latest_run, watch_run
@@ -118,10 +119,13 @@ if not counts["documents"]:
     st.info("The corpus is empty. Choose a file below: nothing is stored before you have seen what is in it.", icon=":material/arrow_downward:")
     draw_import(page)
 else:
-    documents_tab, anchors_tab, import_tab = st.tabs(
-        [":material/description: Documents", ":material/help_center: Anchors", ":material/upload: Import"], key="corpus_view", on_change="rerun"
-    )
-    for tab, draw in ((documents_tab, lambda: draw_documents(counts["documents"])), (anchors_tab, draw_anchors), (import_tab, lambda: draw_import(page))):
+    views = {
+        ":material/description: Documents": lambda: draw_documents(counts["documents"]),
+        ":material/help_center: Anchors": draw_anchors,
+        ":material/upload: Import": lambda: draw_import(page),
+        ":material/download: Export": lambda: draw_export(page, answered=counts["labelled_anchors"], with_negatives=counts["hard_negatives"]),
+    }
+    for tab, draw in zip(st.tabs(list(views), key="corpus_view", on_change="rerun"), views.values(), strict=True):
         if tab.open:
             with tab:
                 draw()

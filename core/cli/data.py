@@ -2,60 +2,87 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from core.cli.app import Json, ProjectName, app, open_project
-from core.cli.output import Out, export_log, export_pairs
-from core.ingest.read import import_path
+from core.cli.output import Out
+from core.ingest.export import Form, export_project
+from core.ingest.kinds import Kind
+from core.ingest.preview import Change, Preview
+from core.ingest.read import import_path, preview_path
 from core.model import ModelKind, NotFound, PairsmithError
 from core.store import artefacts, projects
 from core.workspace import Workspace, open_workspace
+
+MODEL = "model"
 
 
 @app.command("import")
 def import_(
     project: ProjectName,
-    path: Annotated[Path, typer.Argument(help="JSONL of anchor, positive, hard_negatives; a BEIR folder; a corpus as JSONL or CSV.")],
+    path: Annotated[Path, typer.Argument(help="A file, a folder or its .zip: pairs, documents, questions, tables, texts, judgements; see docs/formats.md.")],
     base_model: Annotated[str, typer.Option(help="Base model, where the project is new.")] = "",
+    kind: Annotated[Kind | None, typer.Option(help="What it is, where that cannot be told from it.")] = None,
+    columns: Annotated[list[str] | None, typer.Option("--map", help="Of a table, which column is what: text=Body, id=Ref. Give it once for each.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would come in, and store nothing.")] = False,
     json: Json = False,
 ) -> None:
     """Bring in a file or folder, all or nothing; a project that does not exist is made."""
     workspace = open_workspace()
+    choices = _read_choices(columns or [])
     with workspace.store.read() as conn:
         is_new = projects.find_project(conn, project) is None
-    stored = import_path(workspace, project, path, new_with=(base_model or workspace.settings.base_model) if is_new else None)
+    if dry_run:
+        _show_preview(project, is_new, preview_path(workspace, project, path, kind=kind, choices=choices), json)
+        return
+    new_with = (base_model or workspace.settings.base_model) if is_new else None
+    stored = import_path(workspace, project, path, new_with=new_with, kind=kind, choices=choices)
     Out(json).show({"project": project, "created": is_new, "changed": stored}, f"{project}: " + ", ".join(f"{count} {what}" for what, count in stored.items()))
 
 
 @app.command()
 def export(
     project: ProjectName,
-    out: Annotated[Path, typer.Option(help="File (pairs, log) or folder (model) to write; it must not exist.")],
-    what: Annotated[str, typer.Option(help="pairs: JSONL that imports again; log: every judgement event; model: the tuned model's folder.")] = "pairs",
+    out: Annotated[Path, typer.Option(help="File to write, or folder (datasets, beir, csv, model); it must not exist.")],
+    what: Annotated[str, typer.Option(help="pairs, triplets, tuples, datasets, beir, qrels, csv, log (every event), or model (the tuned model).")] = "pairs",
     system: Annotated[str, typer.Option(help="With model: tuned (the newest) or a model's id.")] = "tuned",
     json: Json = False,
 ) -> None:
-    """Write judgements or a model to disk."""
+    """Write a project's content, its history or a model to disk, whole or not at all."""
+    if what not in [*Form, MODEL]:
+        raise typer.BadParameter(f"{what!r} is none of {', '.join([*Form, MODEL])}.", param_hint="--what")
     workspace = open_project(project)
-    if out.exists():
-        raise PairsmithError(f"{out} exists already. Remove it, or name another place.")
-    if what == "pairs":
-        value: dict[str, Any] = {"rows": export_pairs(workspace, project, out)}
-    elif what == "log":
-        value = {"rows": export_log(workspace, project, out)}
-    elif what == "model":
-        value = {"model": _export_model(workspace, project, system, out)}
+    if what == MODEL:
+        value: dict[str, Any] = {"model": _export_model(workspace, project, system, out)}
     else:
-        raise typer.BadParameter(f"{what!r} is none of pairs, log, model.", param_hint="--what")
+        value = {"rows": export_project(workspace, project, Form(what), out)}
     Out(json).show({"project": project, "out": str(out), **value}, f"Wrote {out}.")
 
 
-def _export_model(workspace: Workspace, project: str, system: str, out: Path) -> str:
-    import shutil
+def _read_choices(columns: list[str]) -> dict[str, str]:
+    """Columns by role, from `role=Column`."""
+    for item in columns:
+        if "=" not in item:
+            raise typer.BadParameter(f"{item!r} is no role=column, such as text=Body.", param_hint="--map")
+    return dict(item.split("=", 1) for item in columns)
 
+
+def _show_preview(project: str, is_new: bool, preview: Preview, json: bool) -> None:
+    changes: dict[str, Change] = {"documents": preview.documents, "anchors": preview.anchors, "judgements": preview.judgements}
+    words = [f"{name}: {change.found} found, {change.new} new, {change.changed} changed, {change.same} already here" for name, change in changes.items()]
+    value = {"project": project, "new_project": is_new, **{name: asdict(change) | {"same": change.same} for name, change in changes.items()}}
+    Out(json).show(value | {"notes": list(preview.notes)}, "\n".join([*words, *preview.notes, "Nothing was stored."]))
+
+
+def _export_model(workspace: Workspace, project: str, system: str, out: Path) -> str:
+    if out.exists():
+        raise PairsmithError(f"{out} exists already. Remove it, or name another place.")
     with workspace.store.read() as conn:
         if system == "tuned":
             tuned = [model for model in artefacts.list_models(conn, project) if model.kind == ModelKind.TUNED]
@@ -64,5 +91,7 @@ def _export_model(workspace: Workspace, project: str, system: str, out: Path) ->
             record = tuned[0]
         else:
             record = artefacts.get_model(conn, project, system)
-    shutil.copytree(record.location, out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{out.name[:40]}-", dir=out.parent) as made:
+        shutil.copytree(record.location, Path(made) / "model").rename(out)
     return record.id

@@ -1,4 +1,4 @@
-"""What the command line prints and writes: one place for JSON, progress on stderr, exports."""
+"""What the command line prints: one place for JSON, progress on stderr."""
 
 from __future__ import annotations
 
@@ -9,20 +9,17 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
 from core import __version__
-from core.ingest.export import export_rows
 from core.jobs.engine import LocalEngine, has_worker, start_worker
 from core.model import PairsmithError, Run, RunStatus
 from core.retrieval.models import describe_model
-from core.store import artefacts, corpus, judgements, projects, runs
-from core.workspace import Workspace, replace_file
+from core.store import artefacts, corpus, projects, runs
+from core.workspace import Workspace
 
 
 class Out:
@@ -97,18 +94,6 @@ def show_project(workspace: Workspace, project_id: str) -> dict[str, Any]:
         }
 
 
-def export_pairs(workspace: Workspace, project_id: str, out: Path) -> int:
-    """Write the judgements as JSON Lines of `anchor, positive, hard_negatives`. Returns the number of rows."""
-    return _write_lines(out, export_rows(workspace, project_id))
-
-
-def export_log(workspace: Workspace, project_id: str, out: Path) -> int:
-    """Write every event of the judgement log as JSON Lines, in order. Returns the number of events."""
-    with workspace.store.read() as conn:
-        log = judgements.read_log(conn, project_id)
-    return _write_lines(out, ({**vars(event), "label": event.label.value, "source": event.source.value} for event in log))
-
-
 def run_doctor(workspace: Workspace, embedded: str) -> dict[str, Any]:
     """Check what everything else stands on. `ok` is False when one check failed that stops work; a missing worker does not."""
     checks: list[dict[str, Any]] = []
@@ -128,15 +113,6 @@ def run_doctor(workspace: Workspace, embedded: str) -> dict[str, Any]:
     names = ("streamlit", "sentence-transformers", "torch", "transformers", "umap-learn", "sqlalchemy")
     check("versions", True, ", ".join([f"pairsmith {__version__}", f"python {platform.python_version()}", *(f"{name} {version(name)}" for name in names)]))
     return {"ok": all(item["ok"] for item in checks), "checks": checks}
-
-
-def _write_lines(out: Path, rows: Iterable[dict[str, Any]]) -> int:
-    count = 0
-    with replace_file(out) as temporary, temporary.open("w", encoding="utf-8") as stream:
-        for row in rows:
-            stream.write(json.dumps(row, ensure_ascii=False) + "\n")
-            count += 1
-    return count
 
 
 def _plain(value: Any) -> Any:

@@ -1,7 +1,8 @@
-"""A BEIR folder that arrives as a zip: unpacked into an empty folder, whole or not at all.
+"""A folder that arrives as a zip (BEIR, tables, plain texts): unpacked into an empty folder, whole or not at all.
 
 Refuses: a file that is no zip, members that point outside the folder (absolute, `..`, links), encrypted members, more than `MAX_MEMBERS` of them, and more than
-`MAX_BYTES` once unpacked, counted while unpacking since a header can lie. Only `.jsonl` and `.tsv` files are written.
+`MAX_BYTES` once unpacked, counted while unpacking since a header can lie. Only files of a
+kind that can be read are written.
 """
 
 from __future__ import annotations
@@ -16,13 +17,15 @@ from pathlib import Path, PurePosixPath
 from core.model import PairsmithError
 
 MAX_BYTES = 2_000_000_000
-MAX_MEMBERS = 2_000
+MAX_MEMBERS = 20_000
 _CHUNK = 1 << 20
-_WANTED = (".jsonl", ".tsv")
+_WANTED = (".jsonl", ".tsv", ".csv", ".parquet", ".arrow", ".json", ".txt", ".text", ".md", ".markdown")
+_MARKS = ("corpus.jsonl", "documents.csv")
+"""Files that say where the folder begins, whatever it was zipped in."""
 
 
-def unpack_beir(archive: Path, folder: Path, *, max_bytes: int = MAX_BYTES) -> Path:
-    """Unpack `archive` below `folder` and return the folder that holds `corpus.jsonl`. Raises `PairsmithError`; then `folder` is left empty."""
+def unpack_archive(archive: Path, folder: Path, *, max_bytes: int = MAX_BYTES) -> Path:
+    """Unpack `archive` below `folder` and return the folder in it that was zipped. Raises `PairsmithError`; then nothing is left of `folder`."""
     try:
         with zipfile.ZipFile(archive) as opened:
             members = opened.infolist()
@@ -32,10 +35,13 @@ def unpack_beir(archive: Path, folder: Path, *, max_bytes: int = MAX_BYTES) -> P
                 name = PurePosixPath(member.filename)
                 if not member.is_dir() and name.suffix.lower() in _WANTED and "__MACOSX" not in name.parts and not name.name.startswith("."):
                     left -= _write_member(opened, member, folder.joinpath(*name.parts), left, max_bytes)
-        found = sorted(folder.rglob("corpus.jsonl"), key=lambda path: (len(path.parts), str(path)))
-        if not found:
-            raise PairsmithError(f"{archive.name} holds no corpus.jsonl: it is not a BEIR folder. Zip a folder with corpus.jsonl, queries.jsonl and qrels/.")
-        return found[0].parent
+        files = [path for path in folder.rglob("*") if path.is_file()]
+        if not files:
+            raise PairsmithError(
+                f"{archive.name} holds nothing that can be read. Zip a BEIR folder (corpus.jsonl, queries.jsonl, qrels/), or a folder of tables or texts."
+            )
+        marked = sorted((path for path in files if path.name in _MARKS), key=lambda path: (len(path.parts), str(path)))
+        return marked[0].parent if marked else _find_top(folder)
     except PairsmithError:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -44,9 +50,15 @@ def unpack_beir(archive: Path, folder: Path, *, max_bytes: int = MAX_BYTES) -> P
         raise PairsmithError(f"{archive.name} cannot be unpacked: {error}. Zip the folder again.") from error
 
 
+def _find_top(folder: Path) -> Path:
+    """The folder itself, or the one below it where that is all it holds."""
+    inside = list(folder.iterdir())
+    return inside[0] if len(inside) == 1 and inside[0].is_dir() else folder
+
+
 def _refuse_members(archive: str, members: list[zipfile.ZipInfo]) -> None:
     if len(members) > MAX_MEMBERS:
-        raise PairsmithError(f"{archive} holds {len(members):,} files; {MAX_MEMBERS:,} at most are taken. Zip the BEIR folder alone.")
+        raise PairsmithError(f"{archive} holds {len(members):,} files; {MAX_MEMBERS:,} at most are taken. Zip the folder alone.")
     for member in members:
         if not member.filename:
             raise PairsmithError(f"{archive} holds a file without a name: it is damaged. Zip the folder again.")

@@ -1,19 +1,24 @@
 """BEIR folders: `corpus.jsonl`, `queries.jsonl`, and `qrels.tsv` or `qrels/*.tsv`.
 
-A score above 0 is a positive with that grade, 0 a document that was judged and is not an answer: a hard negative.
+A score above 0 is a positive with that grade, 0 a document that was judged and is not an answer: a hard negative. Of a query's `metadata`, `group` (the
+id that stands for it and its paraphrases) and `part` (train, dev or test) are taken as such; the rest become its fields, like a document's.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from core.ingest.bundle import Bundle, Problem
-from core.ingest.lines import check_text, read_lines, read_objects
-from core.model import Anchor, Document, Judgement, Label, Source, hash_text
+from core.ingest.known import Known
+from core.ingest.lines import check_id, check_text, read_lines, read_objects
+from core.model import Anchor, Document, Judgement, Label, Part, Source, hash_text
 
 MAX_GRADE = 1_000
 """A higher score is no grade, but a retrieval score that came here by mistake."""
+_WHOLE = re.compile(r"[+-]?[0-9]{1,30}")
 
 
 def read_beir(folder: Path) -> Bundle:
@@ -21,19 +26,38 @@ def read_beir(folder: Path) -> Bundle:
     problems: list[Problem] = []
     documents = read_documents(folder / "corpus.jsonl", problems)
     anchors = read_queries(folder / "queries.jsonl", problems) if (folder / "queries.jsonl").exists() else []
-    known_documents, known_anchors = {doc.id for doc in documents}, {anchor.id for anchor in anchors}
     files = sorted((folder / "qrels").glob("*.tsv")) or [path for path in [folder / "qrels.tsv"] if path.exists()]
+    known = ({anchor.id for anchor in anchors}, "queries.jsonl"), ({doc.id for doc in documents}, "corpus.jsonl")
+    return Bundle(documents, anchors, _read_judgements(files, problems, *known), problems)
+
+
+def read_judgements(path: Path, known: Known) -> Bundle:
+    """Judgements alone, TREC's four columns or BEIR's three, against the documents and anchors the project has."""
+    problems: list[Problem] = []
+    judgements = _read_judgements([path], problems, (set(known.anchors), "the project"), (set(known.documents), "the project"))
+    if not judgements and not problems:
+        problems.append(Problem(path.name, 0, "the file holds no judgement."))
+    return Bundle(judgements=judgements, problems=problems)
+
+
+def read_part(value: Any) -> Part | None:
+    """The part of the split of this name; None for anything else."""
+    return Part(value) if isinstance(value, str) and value in {part.value for part in Part} else None
+
+
+def _read_judgements(files: Sequence[Path], problems: list[Problem], anchors: tuple[set[str], str], documents: tuple[set[str], str]) -> list[Judgement]:
+    """Judgements of qrels files whose query and document are among the ids; the words say where those stand."""
     judgements: list[Judgement] = []
     seen: dict[tuple[str, str], int] = {}
     for path in files:
         for number, anchor_id, document_id, grade in read_qrels(path, problems, seen):
-            if anchor_id not in known_anchors:
-                problems.append(Problem(path.name, number, f"query {anchor_id!r} is not in queries.jsonl."))
-            elif document_id not in known_documents:
-                problems.append(Problem(path.name, number, f"document {document_id!r} is not in corpus.jsonl."))
+            if anchor_id not in anchors[0]:
+                problems.append(Problem(path.name, number, f"query {anchor_id!r} is not in {anchors[1]}."))
+            elif document_id not in documents[0]:
+                problems.append(Problem(path.name, number, f"document {document_id!r} is not in {documents[1]}."))
             else:
                 judgements.append(import_judgement(anchor_id, document_id, grade))
-    return Bundle(documents, anchors, judgements, problems)
+    return judgements
 
 
 def read_documents(path: Path, problems: list[Problem]) -> list[Document]:
@@ -49,14 +73,21 @@ def read_documents(path: Path, problems: list[Problem]) -> list[Document]:
 
 
 def read_queries(path: Path, problems: list[Problem]) -> list[Anchor]:
-    """Anchors of a query file: `_id` (or `id`) and `text`."""
+    """Anchors of a query file: `_id` (or `id`), `text`, and optionally `metadata`, of which `group` and `part` are taken as such."""
     anchors: dict[str, Anchor] = {}
     for number, row in read_objects(path, problems):
         anchor_id = _read_id(row, path, number, problems, anchors)
         text = check_text(row.get("text"), "text", path, number, problems)
         if anchor_id is not None and text is not None:
-            anchors[anchor_id] = Anchor(anchor_id, text)
+            anchors[anchor_id] = make_anchor(anchor_id, text, _read_fields(row.get("metadata"), path, number, problems))
     return list(anchors.values())
+
+
+def make_anchor(anchor_id: str, text: str, fields: Mapping[str, str]) -> Anchor:
+    """An anchor whose `fields` may name its group and part."""
+    part = read_part(fields.get("part"))
+    plain = {name: value for name, value in fields.items() if not (name == "group" and value) and not (name == "part" and part)}
+    return Anchor(anchor_id, text, part, fields.get("group") or None, plain)
 
 
 def read_qrels(path: Path, problems: list[Problem], seen: dict[tuple[str, str], int] | None = None) -> list[tuple[int, str, str, int]]:
@@ -76,11 +107,10 @@ def read_qrels(path: Path, problems: list[Problem], seen: dict[tuple[str, str], 
             problems.append(Problem(path.name, number, f"expected 3 columns (query-id, corpus-id, score) or TREC's 4, found {len(cells)}."))
             continue
         anchor_id, document_id, score = (cell.strip() for cell in cells)
-        try:
-            grade = int(score)
-        except ValueError:
-            problems.append(Problem(path.name, number, f"the score {score!r} is not a whole number."))
+        if not _WHOLE.fullmatch(score):
+            problems.append(Problem(path.name, number, f"the score {score[:40]!r} is not a whole number; grades are whole numbers such as 0 to 3."))
             continue
+        grade = int(score)
         if grade < 0:
             problems.append(Problem(path.name, number, f"the score {grade} is negative; use 0 for a document that is no answer."))
             continue
@@ -108,8 +138,7 @@ def import_judgement(anchor_id: str, document_id: str, grade: int) -> Judgement:
 
 
 def _read_id(row: dict[str, Any], path: Path, number: int, problems: list[Problem], taken: dict[str, Any]) -> str | None:
-    value = row.get("_id", row.get("id"))
-    found = check_text(str(value) if isinstance(value, int) else value, "_id", path, number, problems)
+    found = check_id(row.get("_id", row.get("id")), "_id", path, number, problems)
     if found is not None and found in taken:
         problems.append(Problem(path.name, number, f"the id {found!r} was used above."))
         return None

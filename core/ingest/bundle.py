@@ -1,17 +1,15 @@
-"""What a reader found, and storing it: all or nothing, in one transaction, and a second time changes nothing.
-
-Invariant: the word of a file stands once it is imported, also where an older import said so before a newer one; only an expert's word since then stands
-against a file that came in before.
-"""
+"""What a reader found, and storing it: all or nothing, in one transaction, and a second time changes nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 
 from sqlalchemy import Connection
 
-from core.model import Anchor, Document, Judgement, Label, PairsmithError, Source
+from core.ingest.choice import choose_judgements
+from core.model import Anchor, Document, Judgement, PairsmithError, Part
 from core.store import corpus, judgements
 
 MAX_LINE_BYTES = 4_000_000
@@ -40,11 +38,20 @@ class Bundle:
     problems: Sequence[Problem] = field(default=())
     graded: bool = True
     """False where the file only says that something is an answer: the grade a pair has already is left alone."""
+    events: Sequence[Judgement] = ()
+    """Events of another home's log, in its order: appended as they are, where `judgements` are a file's word on what a pair is now."""
+    notes: Sequence[str] = ()
+    """What a person should know before it comes in, such as files that were passed over."""
 
     @property
     def counts(self) -> dict[str, int]:
         """How much there is of each."""
-        return {"documents": len(self.documents), "anchors": len(self.anchors), "judgements": len(self.judgements)}
+        return {"documents": len(self.documents), "anchors": len(self.anchors), "judgements": len(self.judgements) + len(self.events)}
+
+    def refuse_problems(self) -> None:
+        """Raise `ImportRefused` where there are problems."""
+        if self.problems:
+            raise ImportRefused(self.problems)
 
 
 class ImportRefused(PairsmithError):
@@ -60,38 +67,45 @@ class ImportRefused(PairsmithError):
 def store_bundle(conn: Connection, project_id: str, bundle: Bundle) -> dict[str, int]:
     """Store all of it in the transaction of `conn`. Returns how many of each were new or changed.
 
-    Raises `ImportRefused` when the bundle has problems, `PairsmithError` when a judgement names what neither bundle nor project has.
+    A part of the split is taken only by anchors that have none: what was held out stays so; a file that names no group leaves it as it is.
+    Raises `ImportRefused` when the bundle has problems, `PairsmithError` when a judgement names what neither bundle nor project has, or an event's id
+    stands for another event here.
     """
-    if bundle.problems:
-        raise ImportRefused(bundle.problems)
-    return {
+    bundle.refuse_problems()
+    parts = find_new_parts(conn, project_id, bundle)
+    stored = {
         "documents": corpus.put_documents(conn, project_id, bundle.documents),
-        "anchors": corpus.put_anchors(conn, project_id, bundle.anchors),
-        "judgements": judgements.append_judgements(conn, project_id, choose_judgements(conn, project_id, bundle)),
+        "anchors": corpus.put_anchors(conn, project_id, settle_anchors(conn, project_id, bundle.anchors)),
+        "judgements": judgements.append_judgements(conn, project_id, choose_judgements(conn, project_id, bundle.judgements, graded=bundle.graded)),
     }
+    corpus.set_parts(conn, project_id, parts)
+    refuse_other_events(conn, project_id, bundle.events)
+    for recorded_at, events in groupby(bundle.events, lambda event: event.recorded_at):
+        stored["judgements"] += judgements.append_judgements(conn, project_id, events, now=recorded_at)
+    return stored
 
 
-def choose_judgements(conn: Connection, project_id: str, bundle: Bundle) -> list[Judgement]:
-    """Those judgements of the bundle that would change the project, each pair and word once.
-
-    Left out: what the pair's present word says already, and what came in before and an expert has judged otherwise, or taken back, since. What came in
-    before and another import replaced counts again, as an event of its own.
-    """
-    if not bundle.judgements:
-        return []
-    state = {(item.anchor_id, item.document_id): item for item in judgements.read_state(conn, project_id)}
-    known = judgements.known_events(conn, project_id, [item.client_id for item in bundle.judgements])
-    chosen: dict[str, Judgement] = {}
-    for item in bundle.judgements:
-        word = state.get((item.anchor_id, item.document_id))
-        if word is not None and _says_same(word, item, graded=bundle.graded):
-            continue
-        if item.client_id not in known:
-            chosen[item.client_id] = item
-        elif word is not None and word.source == Source.IMPORT and word.undoes is None:
-            chosen[item.client_id] = replace(item, client_id=f"{item.client_id}-{word.seq}")
-    return list(chosen.values())
+def settle_anchors(conn: Connection, project_id: str, anchors: Sequence[Anchor]) -> list[Anchor]:
+    """The anchors as they would stand: one that names no group keeps the one it has here."""
+    groups = {anchor.id: anchor.group for anchor in corpus.read_anchors(conn, project_id) if anchor.group is not None} if anchors else {}
+    return [replace(anchor, group=groups[anchor.id]) if anchor.group is None and anchor.id in groups else anchor for anchor in anchors]
 
 
-def _says_same(word: Judgement, coming: Judgement, *, graded: bool) -> bool:
-    return word.label == coming.label and (word.grade == coming.grade or (not graded and word.label == Label.POSITIVE))
+def find_new_parts(conn: Connection, project_id: str, bundle: Bundle) -> dict[str, Part]:
+    """The parts of the split that the bundle gives to anchors which have none, or are not there yet."""
+    wanted = {anchor.id: anchor.part for anchor in bundle.anchors if anchor.part is not None}
+    held = {anchor.id for anchor in corpus.read_anchors(conn, project_id) if anchor.part is not None} if wanted else set()
+    return {anchor_id: part for anchor_id, part in wanted.items() if anchor_id not in held}
+
+
+def refuse_other_events(conn: Connection, project_id: str, events: Sequence[Judgement]) -> None:
+    """Raise `PairsmithError` where the log here has an event of the same id that says something else."""
+    if not events:
+        return
+    here = {event.client_id: event for event in judgements.read_log(conn, project_id)}
+    for event in events:
+        other = here.get(event.client_id, event)
+        if (other.anchor_id, other.document_id, other.label, other.grade) != (event.anchor_id, event.document_id, event.label, event.grade):
+            raise PairsmithError(
+                f"The event {event.client_id!r} stands for another judgement in this project: the log is not a copy of its history. Nothing was imported."
+            )

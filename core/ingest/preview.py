@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from core.ingest.bundle import Bundle, choose_judgements
-from core.model import Document
+from core.ingest.bundle import Bundle, find_new_parts, settle_anchors
+from core.ingest.choice import choose_judgements
+from core.model import Anchor, Document
 from core.store import corpus, judgements
 
 
@@ -33,6 +35,8 @@ class Preview:
     anchors: Change
     judgements: Change
     """`changed`: pairs that were judged otherwise here; the import's word would stand, the earlier one stays in the history."""
+    notes: Sequence[str] = ()
+    """What a person should know before it comes in."""
 
     @property
     def is_empty(self) -> bool:
@@ -42,25 +46,33 @@ class Preview:
 
 def preview_bundle(conn: Connection, project_id: str, bundle: Bundle) -> Preview:
     """Compare a bundle with the project. Its problems are not looked at."""
-    held = corpus.get_documents(conn, project_id, [doc.id for doc in bundle.documents])
-    texts = {anchor.id: anchor.text for anchor in corpus.read_anchors(conn, project_id)} if bundle.anchors else {}
-    coming = choose_judgements(conn, project_id, bundle)
+    documents = corpus.get_documents(conn, project_id, [doc.id for doc in bundle.documents])
+    anchors = {anchor.id: anchor for anchor in corpus.read_anchors(conn, project_id)} if bundle.anchors else {}
+    settled = settle_anchors(conn, project_id, bundle.anchors)
+    parts = find_new_parts(conn, project_id, bundle)
+    coming = choose_judgements(conn, project_id, bundle.judgements, graded=bundle.graded)
     judged = {(item.anchor_id, item.document_id) for item in judgements.read_state(conn, project_id)} if coming else set()
     changed = sum((item.anchor_id, item.document_id) in judged for item in coming)
+    known = judgements.known_events(conn, project_id, [event.client_id for event in bundle.events])
     return Preview(
         Change(
             len(bundle.documents),
-            sum(doc.id not in held for doc in bundle.documents),
-            sum(doc.id in held and _differs(held[doc.id], doc) for doc in bundle.documents),
+            sum(doc.id not in documents for doc in bundle.documents),
+            sum(doc.id in documents and _differs(documents[doc.id], doc) for doc in bundle.documents),
         ),
         Change(
             len(bundle.anchors),
-            sum(anchor.id not in texts for anchor in bundle.anchors),
-            sum(texts.get(anchor.id, anchor.text) != anchor.text for anchor in bundle.anchors),
+            sum(anchor.id not in anchors for anchor in bundle.anchors),
+            sum(anchor.id in anchors and (anchor.id in parts or _anchor_differs(anchors[anchor.id], anchor)) for anchor in settled),
         ),
-        Change(len(bundle.judgements), len(coming) - changed, changed),
+        Change(bundle.counts["judgements"], len(coming) - changed + len(bundle.events) - len(known), changed),
+        bundle.notes,
     )
 
 
 def _differs(held: Document, coming: Document) -> bool:
     return held.content != coming.content or dict(held.fields) != dict(coming.fields)
+
+
+def _anchor_differs(held: Anchor, coming: Anchor) -> bool:
+    return (held.text, held.group, dict(held.fields)) != (coming.text, coming.group, dict(coming.fields))

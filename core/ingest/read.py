@@ -2,102 +2,136 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
-from core.ingest.beir import read_beir, read_documents, read_queries
+from core.ingest.beir import read_beir, read_documents, read_judgements, read_queries
 from core.ingest.bundle import Bundle, Problem, store_bundle
-from core.ingest.lines import read_lines, read_objects
-from core.ingest.pairs import read_pairs
-from core.model import Document, PairsmithError, hash_text
-from core.store import corpus, projects
+from core.ingest.columns import ColumnMap, TableKind, apply_choices, guess_map, read_by_map
+from core.ingest.datasets_folder import read_datasets
+from core.ingest.event_log import read_event_log
+from core.ingest.kinds import Kind, open_path, recognise
+from core.ingest.known import Known, read_known
+from core.ingest.lines import read_objects
+from core.ingest.pairs import collect_pairs, is_pair_row, read_pairs
+from core.ingest.preview import Preview, preview_bundle
+from core.ingest.tables import read_table
+from core.ingest.texts import read_texts
+from core.model import PairsmithError, hash_text
+from core.store import projects
 from core.workspace import Workspace
 
 
-def read_source(path: Path, known_documents: Mapping[str, str] | None = None, known_anchors: Mapping[str, str] | None = None) -> Bundle:
-    """Read whatever lies at `path`: a BEIR folder, a pair file, a corpus or query file (JSON Lines), or a CSV of documents.
+def read_source(
+    path: Path,
+    known: Known | None = None,
+    *,
+    kind: Kind | None = None,
+    columns: ColumnMap | None = None,
+    choices: Mapping[str, str] | None = None,
+) -> Bundle:
+    """Read whatever lies at `path`, a zip of a folder included.
 
-    Raises `PairsmithError` when nothing is there or the kind cannot be told; faults inside are the bundle's problems.
+    `known`: what the project has. `kind`: what it is, where that is not to be told from it. For a table, `columns` says what each of its columns is, or
+    `choices` (column by role) what differs from the guess. Raises `PairsmithError` when nothing is there, the kind cannot be told or an archive is refused;
+    faults inside are the bundle's problems.
     """
-    if path.is_dir():
-        if not (path / "corpus.jsonl").exists():
-            raise PairsmithError(f"{path} has no corpus.jsonl: it is not a BEIR folder. Give such a folder, or a .jsonl or .csv file.")
-        return read_beir(path)
-    if not path.is_file():
-        raise PairsmithError(f"There is no file or folder {str(path)!r}.")
-    if path.suffix.lower() in (".csv", ".tsv"):
-        return _read_table(path)
-    if path.suffix.lower() not in (".jsonl", ".json", ".ndjson"):
-        raise PairsmithError(f"{path.name} is of no kind that can be read: give a BEIR folder, a .jsonl file or a .csv file.")
-    return _read_jsonl(path, known_documents, known_anchors)
+    with open_path(path) as opened:
+        return _read_as(kind or recognise(opened), opened, known or Known(), columns, choices or {})
 
 
-def import_path(workspace: Workspace, project_id: str, path: Path, *, new_with: str | None = None) -> dict[str, int]:
+def preview_path(workspace: Workspace, project_id: str, path: Path, *, kind: Kind | None = None, choices: Mapping[str, str] | None = None) -> Preview:
+    """What an import would change, for a project that need not exist yet. Raises what `import_path` raises, `ImportRefused` aside, and stores nothing."""
+    bundle = read_source(path, read_known(workspace, project_id), kind=kind, choices=choices)
+    bundle.refuse_problems()
+    with workspace.store.read() as conn:
+        return preview_bundle(conn, project_id, bundle)
+
+
+def import_path(
+    workspace: Workspace, project_id: str, path: Path, *, new_with: str | None = None, kind: Kind | None = None, choices: Mapping[str, str] | None = None
+) -> dict[str, int]:
     """Read `path` and store it in the project, all or nothing. Returns how many documents, anchors and judgements were new or changed.
 
     `new_with`: make the project first, with this base model, in the same transaction.
     """
-    bundle = read_source(path, *read_known(workspace, project_id))
+    bundle = read_source(path, read_known(workspace, project_id), kind=kind, choices=choices)
     with workspace.store.write() as conn:
         if new_with is not None:
             projects.add_project(conn, project_id, base_model=new_with)
         return store_bundle(conn, project_id, bundle)
 
 
-def read_known(workspace: Workspace, project_id: str) -> tuple[dict[str, str], dict[str, str]]:
-    """Ids by content hash of the documents and the anchors a project has; of equal texts the first to arrive."""
-    with workspace.store.read() as conn:
-        ids, hashes = corpus.read_document_ids(conn, project_id)
-        anchors = corpus.read_anchors(conn, project_id)
-    documents = dict(zip(reversed(hashes), reversed(ids), strict=True))
-    return documents, {hash_text(anchor.text): anchor.id for anchor in reversed(anchors)}
+def _read_as(kind: Kind, path: Path, known: Known, columns: ColumnMap | None, choices: Mapping[str, str]) -> Bundle:
+    if path.is_dir() != (kind in (Kind.BEIR, Kind.TABLES, Kind.DATASETS)) and kind != Kind.TEXTS:
+        raise PairsmithError(f"{path} is a {'folder' if path.is_dir() else 'file'}, and {kind.value} come as a {'file' if path.is_dir() else 'folder'}.")
+    if choices and kind != Kind.TABLE:
+        raise PairsmithError(f"Columns can be given for a table only; {path.name} is read as {kind.value}.")
+    readers: dict[Kind, Callable[[], Bundle]] = {
+        Kind.BEIR: lambda: read_beir(path),
+        Kind.PAIRS: lambda: _refuse_empty(path, read_pairs(path, known)),
+        Kind.DOCUMENTS: lambda: _read_lines(path, documents=True),
+        Kind.ANCHORS: lambda: _read_lines(path, documents=False),
+        Kind.TABLE: lambda: _read_table(path, known, columns, choices),
+        Kind.TABLES: lambda: _read_tables(path, known),
+        Kind.QRELS: lambda: read_judgements(path, known),
+        Kind.TEXTS: lambda: read_texts(path),
+        Kind.DATASETS: lambda: read_datasets(path, known),
+        Kind.LOG: lambda: _refuse_empty(path, read_event_log(path, known)),
+    }
+    return readers[kind]()
 
 
-def _read_jsonl(path: Path, known_documents: Mapping[str, str] | None, known_anchors: Mapping[str, str] | None) -> Bundle:
+def _read_lines(path: Path, *, documents: bool) -> Bundle:
     problems: list[Problem] = []
-    first = next(read_objects(path, problems), None)
-    if first is None:
-        return Bundle(problems=problems or [Problem(path.name, 0, "the file is empty.")])
-    if "anchor" in first[1]:
-        return read_pairs(path, known_documents, known_anchors)
-    problems = []
-    if path.stem.startswith("quer") or path.stem.startswith("anchor"):
-        return Bundle(anchors=read_queries(path, problems), problems=problems)
-    if "text" in first[1]:
-        return Bundle(documents=read_documents(path, problems), problems=problems)
-    return Bundle(problems=[Problem(path.name, first[0], "expected the keys anchor, positive, hard_negatives (pairs) or _id, text (documents).")])
+    number, first = next(read_objects(path, []), (0, {"text": ""}))
+    if not {"text", "_id", "id"} & set(first):
+        return Bundle(problems=[Problem(path.name, number, "expected the keys anchor, positive, hard_negatives (pairs) or _id, text (documents).")])
+    if documents:
+        return _refuse_empty(path, Bundle(documents=read_documents(path, problems), problems=problems))
+    return _refuse_empty(path, Bundle(anchors=read_queries(path, problems), problems=problems))
 
 
-def _read_table(path: Path) -> Bundle:
-    """Documents of a CSV or TSV file with a header: `id` (or `_id`), `text`, optionally `title`; other columns become fields."""
+def _refuse_empty(path: Path, bundle: Bundle) -> Bundle:
+    if bundle.problems or any(bundle.counts.values()):
+        return bundle
+    return replace(bundle, problems=[Problem(path.name, 0, "the file is empty.")])
+
+
+def _read_table(path: Path, known: Known, columns: ColumnMap | None, choices: Mapping[str, str]) -> Bundle:
     problems: list[Problem] = []
-    numbered = list(read_lines(path, problems, blank=True))
-    rows = csv.reader((text + "\n" for _, text in numbered), delimiter="\t" if path.suffix.lower() == ".tsv" else ",", strict=True)
-    documents: dict[str, Document] = {}
-    try:
-        header = [name.strip() for name in next(rows, [])]
-        names = [("id" if name.lower() == "_id" else name.lower() if name.lower() in ("id", "text", "title") else name) for name in header]
-        if "id" not in names or "text" not in names:
-            return Bundle(
-                problems=[*problems, Problem(path.name, 1, f"the header must have the columns id and text, found: {', '.join(header) or 'nothing'}.")]
-            )
-        for cells in rows:
-            if not cells:
-                continue
-            number = numbered[min(rows.line_num, len(numbered)) - 1][0]
-            if len(cells) != len(names):
-                problems.append(Problem(path.name, number, f"{len(cells)} cells where the header has {len(names)}; quote cells that hold the separator."))
-                continue
-            row = dict(zip(names, cells, strict=True))
-            document_id, text = row.pop("id").strip(), row.pop("text")
-            title = row.pop("title", "")
-            if not document_id or not text.strip():
-                problems.append(Problem(path.name, number, "the id is empty." if not document_id else "the text is empty."))
-            elif document_id in documents:
-                problems.append(Problem(path.name, number, f"the id {document_id!r} was used above."))
-            else:
-                documents[document_id] = Document(document_id, text, title, row)
-    except csv.Error as error:
-        problems.append(Problem(path.name, numbered[min(rows.line_num, len(numbered)) - 1][0] if numbered else 1, f"the table cannot be read: {error}."))
-    return Bundle(documents=list(documents.values()), problems=problems)
+    table = read_table(path, problems)
+    if not table.columns or (problems and not table.rows):
+        return Bundle(problems=problems)
+    rows_of_lists = path.suffix.lower() == ".parquet" and any(isinstance(cell, list) for _, cells in table.rows for cell in cells.values())
+    if columns is None and not choices and rows_of_lists and is_pair_row(dict.fromkeys(table.columns)):
+        return collect_pairs(path, ((number, {name: cell for name, cell in cells.items() if cell != ""}) for number, cells in table.rows), problems, known)
+    guess = columns or guess_map(table, _kind_of(choices))
+    return read_by_map(table, apply_choices(guess, choices), problems, known)
+
+
+def _kind_of(choices: Mapping[str, str]) -> TableKind | None:
+    """The kind of table that choices of columns speak of, where they do; None leaves it to the guess."""
+    if {"anchor", "document", "anchor_id", "document_id", "negative", "grade"} & set(choices):
+        return TableKind.PAIRS
+    return TableKind.DOCUMENTS if "title" in choices else TableKind.ANCHORS if {"group", "part"} & set(choices) else None
+
+
+def _read_tables(folder: Path, known: Known) -> Bundle:
+    """`documents.csv`, `anchors.csv` and `judgements.csv`, those that are there; judgements may name what the others bring."""
+    found: dict[TableKind, Bundle] = {}
+    problems: list[Problem] = []
+    for name, kind in (("documents", TableKind.DOCUMENTS), ("anchors", TableKind.ANCHORS), ("judgements", TableKind.PAIRS)):
+        if (path := folder / f"{name}.csv").exists():
+            if kind == TableKind.PAIRS:
+                known = Known(
+                    {**known.documents, **{doc.id: hash_text(doc.content) for doc in found[TableKind.DOCUMENTS].documents}} if found else known.documents,
+                    {**known.anchors, **{item.id: item for item in found[TableKind.ANCHORS].anchors}} if TableKind.ANCHORS in found else known.anchors,
+                )
+            table = read_table(path, problems)
+            found[kind] = read_by_map(table, guess_map(table, kind), problems, known) if table.columns else Bundle()
+    parts = list(found.values())
+    anchors = {anchor.id: anchor for part in parts for anchor in part.anchors}
+    documents = {doc.id: doc for part in parts for doc in part.documents}
+    return Bundle(list(documents.values()), list(anchors.values()), [item for part in parts for item in part.judgements], problems)

@@ -3,24 +3,38 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
-from core.ingest.archive import unpack_beir
 from core.ingest.bundle import Bundle
+from core.ingest.columns import ColumnMap
+from core.ingest.known import Known
+from core.ingest.look import Look, look_at
 from core.ingest.read import read_source
 
-KINDS = ("jsonl", "ndjson", "csv", "tsv", "zip")
+KINDS = ("jsonl", "ndjson", "json", "csv", "tsv", "parquet", "zip", "qrels", "trec", "txt", "md")
 """Endings of what can be brought in."""
 
 
-def read_upload(name: str, content: bytes, known_documents: Mapping[str, str] | None = None, known_anchors: Mapping[str, str] | None = None) -> Bundle:
-    """Read an uploaded file named `name`, a zipped BEIR folder included. Stores nothing.
+def look_at_upload(name: str, content: bytes) -> Look:
+    """A first look at an uploaded file named `name`. Raises `PairsmithError` when its kind cannot be told or an archive is refused."""
+    with _write_upload(name, content) as path:
+        return look_at(path)
+
+
+def read_upload(name: str, content: bytes, known: Known | None = None, *, columns: ColumnMap | None = None) -> Bundle:
+    """Read an uploaded file named `name`, a zipped folder included. Stores nothing.
 
     Raises `PairsmithError` when its kind cannot be told or the archive is refused; faults inside are the bundle's problems.
     """
+    with _write_upload(name, content) as path:
+        return read_source(path, known, columns=columns)
+
+
+@contextmanager
+def _write_upload(name: str, content: bytes) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="pairsmith-") as made:
         path = Path(made) / (PurePosixPath(name.replace("\\", "/")).name or "upload")
         path.write_bytes(content)
-        source = unpack_beir(path, Path(made) / "unpacked") if path.suffix.lower() == ".zip" else path
-        return read_source(source, known_documents, known_anchors)
+        yield path

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 import streamlit as st
 
 from core.ingest.bundle import Bundle, store_bundle
+from core.ingest.columns import ColumnMap
+from core.ingest.known import read_known
+from core.ingest.look import Look
 from core.ingest.preview import Change, preview_bundle
-from core.ingest.read import read_known
-from core.ingest.upload import KINDS, read_upload
+from core.ingest.upload import KINDS, look_at_upload, read_upload
 from core.model import PairsmithError, RunKind
+from core.store import corpus
 from core.workspace import Workspace
+from pages._ui.column_map import choose_columns
 from pages._ui.page import Page
 from pages._ui.runs import start_run
 from pages._ui.text import to_row
@@ -21,11 +27,13 @@ FAULTS = 200
 WHAT_COMES_IN = """\
 | File | What it holds |
 |---|---|
+| `.csv`, `.tsv`, `.parquet` | A table of documents, of questions, or of questions with passages; you say which column is what |
 | `.jsonl` of pairs | A line each: `{"anchor": "question", "positive": "text of the answer", "hard_negatives": ["looks like it"]}` |
 | `.jsonl` of documents | A line each: `{"_id": "d1", "title": "", "text": "…", "metadata": {"agreement": "…"}}` |
 | `queries.jsonl` | Questions, a line each: `{"_id": "q1", "text": "…"}`; the file's name begins with `queries` or `anchors` |
-| `.csv`, `.tsv` | Documents with a header: `id`, `text`, perhaps `title`; other columns become fields |
-| `.zip` | A BEIR folder: `corpus.jsonl`, `queries.jsonl`, `qrels/*.tsv`, where a score of 0 is a hard negative |
+| `.txt`, `.md` | A document; a `.zip` of a folder of them brings each as one |
+| `.zip` | A BEIR folder: `corpus.jsonl`, `queries.jsonl`, `qrels/*.tsv`, where a score of 0 is a hard negative; or a folder of tables or texts |
+| `.qrels` | Judgements alone, of questions and documents that are here |
 """
 
 
@@ -47,7 +55,14 @@ def draw_import(page: Page) -> None:
         return
     try:
         with st.spinner("Reading the file"):
-            bundle = _read(page.workspace, page.project_id, page.project.corpus_revision if page.project else 0, upload.file_id, upload.name, upload)
+            look = _look(upload.file_id, upload.name, upload)
+        st.caption(f"This is {look.words}.")
+        columns = choose_columns(look, upload.file_id)
+        if look.table is not None and columns is None:
+            return
+        with st.spinner("Reading the file"):
+            revisions = (page.project.corpus_revision, page.project.anchor_revision) if page.project else (0, 0)
+            bundle = _read(page.workspace, page.project_id, (*revisions, _count_anchors(page)), upload.file_id, upload.name, _to_key(columns), columns, upload)
     except PairsmithError as error:
         st.error("The file cannot be read.", icon=":material/error:")
         st.text(str(error))
@@ -61,9 +76,26 @@ def draw_import(page: Page) -> None:
 
 
 @st.cache_resource(max_entries=3, show_spinner=False)
-def _read(_workspace: Workspace, project_id: str, corpus_revision: int, file_id: str, name: str, _upload: object) -> Bundle:
-    """What the upload holds, read once for each state of the corpus (its documents give known texts their ids)."""
-    return read_upload(name, _upload.getvalue(), *read_known(_workspace, project_id))  # type: ignore[attr-defined]
+def _look(file_id: str, name: str, _upload: Any) -> Look:
+    """What the upload seems to be, looked at once."""
+    return look_at_upload(name, _upload.getvalue())
+
+
+@st.cache_resource(max_entries=3, show_spinner=False)
+def _read(
+    _workspace: Workspace, project_id: str, state: tuple[int, ...], file_id: str, name: str, columns_key: str, _columns: ColumnMap | None, _upload: Any
+) -> Bundle:
+    """What the upload holds, read once for each state of the project (its records give known texts their ids) and choice of columns."""
+    return read_upload(name, _upload.getvalue(), read_known(_workspace, project_id), columns=_columns)
+
+
+def _to_key(columns: ColumnMap | None) -> str:
+    return "" if columns is None else repr((columns.kind, sorted(columns.roles.items())))
+
+
+def _count_anchors(page: Page) -> int:
+    with page.workspace.store.read() as conn:
+        return corpus.count_anchors(conn, page.project_id)
 
 
 def _draw_problems(bundle: Bundle) -> None:
@@ -79,6 +111,8 @@ def _draw_preview(page: Page, bundle: Bundle) -> None:
     with page.workspace.store.read() as conn:
         preview = preview_bundle(conn, page.project_id, bundle)
     st.subheader("What will come in", anchor=False)
+    for note in bundle.notes:
+        st.text(f"Note: {note}")
     changes = {"Documents": preview.documents, "Anchors": preview.anchors, "Judgements": preview.judgements}
     st.dataframe(
         pd.DataFrame([_to_row(name, change) for name, change in changes.items() if change.found]),

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.ingest.export import render_pairs
+from core.ingest.export import Form, render_pairs
 from core.model import Document, Judgement, Label, RunKind
 from core.store import corpus, judgements, projects, runs
 from core.workspace import Workspace
@@ -93,7 +93,7 @@ def test_a_pair_file_is_previewed_and_stored_only_on_import(open_screen: OpenScr
 def test_what_was_exported_comes_back_as_nothing_new(open_screen: OpenScreen, workspace: Workspace, empty_project: str) -> None:
     content = to_lines({"anchor": "Who insures?", "positive": ["The carrier insures."], "hard_negatives": ["The carrier delivers."]})
     upload(open_screen("corpus"), "pairs.jsonl", content).button(key="import_now").click().run()
-    assert render_pairs(workspace, "small") == content
+    assert json.loads(render_pairs(workspace, "small")).items() >= json.loads(content).items()
     app = upload(open_screen("corpus"), "again.jsonl", render_pairs(workspace, "small"))
     assert "already" in app.info[-1].value
     assert [button.key for button in app.button if button.key == "import_now"] == []
@@ -111,13 +111,37 @@ def test_every_fault_is_named_with_its_line_and_nothing_can_be_imported(open_scr
 
 def test_a_table_that_changes_a_document_says_so_before_it_does(open_screen: OpenScreen, workspace: Workspace, small_project: str) -> None:
     app = upload(open_screen("corpus"), "new.csv", b"id,text,topic\nd3,Quite another text,insurance\nn1,New text,audit\n")
-    assert app.dataframe[0].value.to_numpy().tolist() == [["Documents", 2, 1, 1, 0]]
+    assert app.dataframe[1].value.to_numpy().tolist() == [["Documents", 2, 1, 1, 0]]
     app.button(key="import_now").click().run()
     with workspace.store.read() as conn:
         assert corpus.get_documents(conn, "small", ["d3", "n1"]) == {
             "d3": Document("d3", "Quite another text", fields={"topic": "insurance"}),
             "n1": Document("n1", "New text", fields={"topic": "audit"}),
         }
+
+
+def test_a_person_says_which_column_is_what(open_screen: OpenScreen, workspace: Workspace, empty_project: str) -> None:
+    app = upload(open_screen("corpus"), "clauses.csv", b"Ref;Klausel;Area\nc1;The carrier insures.;north\n")
+    assert not app.exception
+    assert "This is a table." in [item.value for item in app.caption]
+    assert app.dataframe[0].value.to_dict("records") == [{"Ref": "c1", "Klausel": "The carrier insures.", "Area": "north"}]
+    assert any("which column holds the text" in item.value for item in app.text)
+    assert [button.key for button in app.button if button.key == "import_now"] == []
+    next(box for box in app.selectbox if box.label == "Klausel").set_value("text").run()
+    app.button(key="import_now").click().run()
+    assert not app.exception
+    with workspace.store.read() as conn:
+        assert corpus.read_documents(conn, "small") == [Document("c1", "The carrier insures.", fields={"Area": "north"})]
+
+
+def test_every_form_is_offered_and_those_that_would_be_empty_are_not(open_screen: OpenScreen, small_project: str) -> None:
+    app = open_screen("corpus")
+    app.session_state["corpus_view"] = ":material/download: Export"
+    app.run()
+    assert not app.exception
+    buttons = app.get("download_button")
+    assert len(buttons) == len(Form)
+    assert sum(button.proto.disabled for button in buttons) == 1  # there is no hard negative for a triplet yet
 
 
 def test_a_zipped_folder_comes_in_and_contradictions_are_counted(open_screen: OpenScreen, workspace: Workspace, small_project: str) -> None:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.ingest.archive import MAX_MEMBERS, unpack_beir
+from core.ingest.archive import MAX_MEMBERS, unpack_archive
 from core.ingest.beir import read_beir
 from core.ingest.upload import read_upload
 from core.model import Document, PairsmithError
@@ -31,7 +31,7 @@ def write_zip(path: Path, files: dict[str, bytes]) -> Path:
 @pytest.mark.parametrize("prefix", ["", "set/", "a/b/set/"])
 def test_the_folder_that_holds_the_corpus_is_found_wherever_it_lies(tmp_path: Path, prefix: str) -> None:
     archive = write_zip(tmp_path / "set.zip", {f"{prefix}corpus.jsonl": CORPUS, f"{prefix}qrels/test.tsv": b"", "__MACOSX/corpus.jsonl": b"junk"})
-    folder = unpack_beir(archive, tmp_path / "out")
+    folder = unpack_archive(archive, tmp_path / "out")
     assert folder == (tmp_path / "out" / prefix)
     assert list(read_beir(folder).documents) == [Document("d1", "one")]
     assert not (tmp_path / "out" / "__MACOSX").exists()
@@ -41,7 +41,7 @@ def test_the_folder_that_holds_the_corpus_is_found_wherever_it_lies(tmp_path: Pa
 def test_a_member_that_points_outside_is_refused_and_nothing_is_written(tmp_path: Path, name: str) -> None:
     archive = write_zip(tmp_path / "evil.zip", {"corpus.jsonl": CORPUS, name: CORPUS})
     with pytest.raises(PairsmithError, match="points outside"):
-        unpack_beir(archive, tmp_path / "in" / "out")
+        unpack_archive(archive, tmp_path / "in" / "out")
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["evil.zip"]
 
 
@@ -51,31 +51,31 @@ def test_a_link_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "link.zip", "w") as archive:
         archive.writestr(link, "/etc/passwd")
     with pytest.raises(PairsmithError, match="is a link"):
-        unpack_beir(tmp_path / "link.zip", tmp_path / "out")
+        unpack_archive(tmp_path / "link.zip", tmp_path / "out")
 
 
 def test_an_archive_that_unpacks_to_too_much_is_stopped_while_it_does(tmp_path: Path) -> None:
     archive = write_zip(tmp_path / "bomb.zip", {"corpus.jsonl": b"0" * 5_000_000})
     with pytest.raises(PairsmithError, match="unpacks to more"):
-        unpack_beir(archive, tmp_path / "out", max_bytes=2_000_000)
+        unpack_archive(archive, tmp_path / "out", max_bytes=2_000_000)
     assert not (tmp_path / "out").exists()
 
 
 def test_the_limit_counts_all_members_together(tmp_path: Path) -> None:
     archive = write_zip(tmp_path / "many.zip", {"corpus.jsonl": b"0" * 1_500, "queries.jsonl": b"0" * 1_500})
     with pytest.raises(PairsmithError, match="unpacks to more"):
-        unpack_beir(archive, tmp_path / "out", max_bytes=2_000)
+        unpack_archive(archive, tmp_path / "out", max_bytes=2_000)
 
 
 def test_too_many_members_are_refused(tmp_path: Path) -> None:
     archive = write_zip(tmp_path / "many.zip", {f"{n}.tsv": b"" for n in range(MAX_MEMBERS + 1)})
     with pytest.raises(PairsmithError, match="at most"):
-        unpack_beir(archive, tmp_path / "out")
+        unpack_archive(archive, tmp_path / "out")
 
 
-def test_an_archive_without_a_corpus_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(PairsmithError, match=r"holds no corpus\.jsonl"):
-        unpack_beir(write_zip(tmp_path / "other.zip", {"readme.txt": b"x"}), tmp_path / "out")
+def test_an_archive_with_nothing_to_read_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(PairsmithError, match="holds nothing that can be read"):
+        unpack_archive(write_zip(tmp_path / "other.zip", {"readme.pdf": b"x"}), tmp_path / "out")
 
 
 def test_what_is_no_zip_is_refused() -> None:
@@ -96,7 +96,7 @@ def test_a_member_without_a_name_is_refused(tmp_path: Path) -> None:
     data = write_zip(tmp_path / "set.zip", {"corpus.jsonl": CORPUS}).read_bytes().replace(b"corpus.jsonl", b"\0orpus.jsonl")
     (tmp_path / "set.zip").write_bytes(data)
     with pytest.raises(PairsmithError, match="without a name"):
-        unpack_beir(tmp_path / "set.zip", tmp_path / "out")
+        unpack_archive(tmp_path / "set.zip", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -114,7 +114,7 @@ def test_a_damaged_archive_is_refused_in_words_and_leaves_nothing(tmp_path: Path
     data[60:200] = b"\xff" * 140
     (tmp_path / "damaged.zip").write_bytes(data)
     with pytest.raises(PairsmithError, match="cannot be unpacked"):
-        unpack_beir(tmp_path / "damaged.zip", tmp_path / "out")
+        unpack_archive(tmp_path / "damaged.zip", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -130,7 +130,7 @@ def test_whatever_bytes_are_wrong_an_archive_is_unpacked_or_refused_in_words(com
     with tempfile.TemporaryDirectory() as made:
         (Path(made) / "set.zip").write_bytes(data)
         try:
-            unpack_beir(Path(made) / "set.zip", Path(made) / "out")
+            unpack_archive(Path(made) / "set.zip", Path(made) / "out")
         except PairsmithError:
             assert not (Path(made) / "out").exists()
 

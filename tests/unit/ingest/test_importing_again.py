@@ -65,6 +65,37 @@ def test_an_experts_word_since_the_import_stands_when_the_same_file_comes_again(
     assert word(workspace) == (Label.AMBIGUOUS, 0)
 
 
+def test_an_experts_change_of_a_word_that_the_file_only_repeated_stands(workspace: Workspace, small_project: str):
+    """Once a file that was passed over, because the pair said the same, left no trace, and its next import overruled the expert."""
+    say(workspace, Label.POSITIVE, 2)
+    assert import_grades(workspace, {"d7": 2}) == 0
+    say(workspace, Label.HARD_NEGATIVE)
+    assert import_grades(workspace, {"d7": 2}) == 0
+    assert word(workspace) == (Label.HARD_NEGATIVE, 0)
+    assert import_grades(workspace, {"d7": 1}) == 1
+
+
+def test_a_slip_that_its_author_took_back_was_never_the_pairs_word(workspace: Workspace, small_project: str):
+    slip = say(workspace, Label.POSITIVE, 2)
+    with workspace.store.write() as conn:
+        judgements.undo_judgement(conn, small_project, slip, author="ann")
+    assert import_grades(workspace, {"d7": 2}) == 1
+    assert word(workspace) == (Label.POSITIVE, 2)
+    with workspace.store.write() as conn:
+        judgements.undo_judgement(conn, small_project, import_judgement("a1", "d7", 2).client_id, author="ann")
+    assert import_grades(workspace, {"d7": 2}) == 0
+    assert word(workspace) is None
+
+
+def test_a_pair_files_answer_does_not_return_once_an_expert_took_it_for_none(workspace: Workspace, small_project: str):
+    """A file without grades says the same of an answer of any grade."""
+    say(workspace, Label.POSITIVE, 1)
+    assert import_grades(workspace, {"d7": 3}, graded=False) == 0
+    say(workspace, Label.AMBIGUOUS)
+    assert import_grades(workspace, {"d7": 3}, graded=False) == 0
+    assert word(workspace) == (Label.AMBIGUOUS, 0)
+
+
 def test_a_word_that_no_import_said_before_counts_over_an_experts(workspace: Workspace, small_project: str):
     say(workspace, Label.HARD_NEGATIVE)
     assert import_grades(workspace, {"d7": 2}) == 1

@@ -13,7 +13,9 @@ import sample_data
 from core.ingest import bundle as bundle_module
 from core.ingest.beir import read_beir
 from core.ingest.bundle import Bundle, ImportRefused, Problem, store_bundle
-from core.ingest.pairs import read_pairs, write_pairs
+from core.ingest.content import Content
+from core.ingest.export_pairs import write_pairs
+from core.ingest.pairs import read_pairs
 from core.ingest.read import import_path, read_source
 from core.ingest.sample import create_sample, read_oracle
 from core.model import Anchor, Document, Judgement, Label, PairsmithError
@@ -36,7 +38,7 @@ CORPUS_FAULTS = {
     "half a surrogate pair": (b'{"_id": "d1", "text": "\\ud83d"}\n', 1, "half a surrogate pair"),
     "half a surrogate pair in a field": (b'{"_id": "d1", "text": "a", "metadata": {"k": "\\ud83d"}}\n', 1, "metadata holds half a surrogate pair"),
     "a NUL in a field's name": (b'{"_id": "d1", "text": "a", "metadata": {"k\\u0000": "v"}}\n', 1, "metadata holds a NUL"),
-    "UTF-16": (("\ufeff" + doc()).encode("utf-16-le"), 1, "the file is UTF-16"),
+    "UTF-16 without a byte order mark": (doc().encode("utf-16-le"), 1, "UTF-16 without a byte order mark"),
     "broken JSON": (doc().encode() + b'{"_id": "d2", "text": \n', 2, "not valid JSON"),
     "JSON nested too deep": (doc().encode() + b"[" * 100_000 + b"\n", 2, "not valid JSON"),
     "a number of too many digits": (doc().encode() + b'{"_id": ' + b"9" * 5000 + b"}\n", 2, "not valid JSON"),
@@ -168,7 +170,7 @@ def csv_file(folder: Path, content: str, name: str = "t.csv") -> Path:
 def test_a_table_becomes_documents_with_fields(tmp_path: Path):
     path = csv_file(tmp_path, '\ufeffID,Title,Text,Area\r\n1,One,"first, with comma",north\r\n\r\n2,,"second ""x""",\r\n')
     found = read_source(path)
-    assert found.documents == [Document("1", "first, with comma", "One", {"Area": "north"}), Document("2", 'second "x"', "", {"Area": ""})]
+    assert found.documents == [Document("1", "first, with comma", "One", {"Area": "north"}), Document("2", 'second "x"')]
     assert found.problems == []
     tab = csv_file(tmp_path, "_id\ttext\na\tsome, text\n", "t.tsv")
     assert read_source(tab).documents == [Document("a", "some, text")]
@@ -188,7 +190,7 @@ TABLE_FAULTS = {
     "id,text\n1,  \n": (2, "the text is empty"),
     'id,text\n1,a\n2,"open\n': (3, "the table cannot be read"),
     'id,text\n1,"a"b\n': (2, "the table cannot be read"),
-    "name,body\n1,a\n": (1, "must have the columns id and text, found: name, body"),
+    "x,y\n1,a\n": (1, "cannot be told which column holds the text; found: x, y"),
     "": (1, "found: nothing"),
     'id,text\n1,"two\nlines"\n2\n': (4, "1 cells where"),
 }
@@ -308,7 +310,7 @@ def test_pairs_that_are_written_and_read_back_are_the_same(tmp_path: Path, group
             documents[f"d{n}-{place}"] = Document(f"d{n}-{place}", passage)
             state.append(Judgement(f"e{n}-{place}", f"a{n}", f"d{n}-{place}", Label.POSITIVE if grade else Label.HARD_NEGATIVE, grade))
     path = tmp_path / "pairs.jsonl"
-    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in write_pairs(anchors, documents, state)), encoding="utf-8")
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in write_pairs(Content(documents, anchors, state))), encoding="utf-8")
     found = read_pairs(path)
     assert found.problems == []
     content = {document.id: document.text for document in found.documents}
@@ -328,8 +330,20 @@ def test_only_anchors_with_an_answer_are_written_best_answer_first():
         Judgement("4", "a", "d3", Label.AMBIGUOUS),
         Judgement("5", "b", "d0", Label.HARD_NEGATIVE),
     ]
-    rows = list(write_pairs([Anchor("b", "no answer"), Anchor("a", "what")], documents, state))
-    assert rows == [{"anchor": "what", "positive": ["text 1", "T text 0"], "hard_negatives": ["text 2"]}]
+    known = [item for item in state if item.label != Label.AMBIGUOUS]
+    rows = list(write_pairs(Content(documents, [Anchor("b", "no answer"), Anchor("a", "what", group="g")], known)))
+    assert rows == [
+        {
+            "anchor": "what",
+            "positive": ["text 1", "T text 0"],
+            "hard_negatives": ["text 2"],
+            "grades": [3, 1],
+            "anchor_id": "a",
+            "positive_ids": ["d1", "d0"],
+            "hard_negative_ids": ["d2"],
+            "group": "g",
+        }
+    ]
 
 
 def test_the_sample_project_is_made_once(workspace: Workspace):

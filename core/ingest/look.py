@@ -1,0 +1,38 @@
+"""A first look at what a person chose: its kind, and of a table its columns with some of its rows, for them to say what is what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.ingest.bundle import Problem
+from core.ingest.columns import ColumnMap, guess_map
+from core.ingest.kinds import WORDS, Kind, open_path, recognise
+from core.ingest.tables import Table, read_table
+
+ROWS = 5
+
+
+@dataclass(frozen=True)
+class Look:
+    """`table` has the first rows, and `guess` what its columns seem to be; both None where it is no table, or one that cannot be read."""
+
+    kind: Kind
+    table: Table | None = None
+    guess: ColumnMap | None = None
+
+    @property
+    def words(self) -> str:
+        """The kind, in words that finish "This is …"."""
+        return WORDS[self.kind]
+
+
+def look_at(path: Path) -> Look:
+    """Look at a file, a folder or its zip. Raises `PairsmithError` when nothing is there, its kind cannot be told or an archive is refused."""
+    with open_path(path) as opened:
+        kind = recognise(opened)
+        if kind != Kind.TABLE:
+            return Look(kind)
+        problems: list[Problem] = []
+        table = read_table(opened, problems, limit=ROWS)
+        return Look(kind, table, guess_map(table)) if table.columns and table.rows else Look(kind)
