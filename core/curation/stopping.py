@@ -69,9 +69,9 @@ class Target:
     @property
     def minutes_left(self) -> float | None:
         """Minutes to the target at that pace and yield; None where it cannot be told."""
-        if self.missing == 0:
+        if self.anchors and self.missing == 0:
             return 0.0
-        if self.pace_s is None or not self.yield_share:
+        if not self.anchors or self.pace_s is None or not self.yield_share:
             return None
         return self.missing / self.yield_share * self.pace_s / 60.0
 
