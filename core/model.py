@@ -221,6 +221,18 @@ class Snapshot:
 
 
 @dataclass(frozen=True)
+class Added:
+    """What the judgements between two points of the value meter added to NDCG@5 on the development anchors, pair by pair."""
+
+    judgements: int
+    """How many there are between the two points."""
+    gain: float
+    low: float
+    """Lower bound of the 95 % interval, paired bootstrap over groups."""
+    high: float
+
+
+@dataclass(frozen=True)
 class ValuePoint:
     """One point of the value meter: what a quick adapter reaches on the development anchors with the judgements up to `last_seq`."""
 
@@ -238,6 +250,12 @@ class ValuePoint:
     """Development anchors it was measured on."""
     seconds: float
     created_at: float
+    truth: str = ""
+    """Hash of what it was measured against: points of another truth cannot stand on one curve with it."""
+    scores: Mapping[str, float] = field(default_factory=dict)
+    """NDCG@5 with the adapter by development anchor."""
+    added: Added | None = None
+    """Against the nearest point that is at least `core.curation.stopping.RECENT` judgements older; None where there is none."""
 
 
 @dataclass(frozen=True)

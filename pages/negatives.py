@@ -16,6 +16,7 @@ from core.store import candidates, judgements, projects
 from pages._ui.judging_panel import Handed, judging_panel
 from pages._ui.page import Page, get_workspace, open_page
 from pages._ui.runs import format_seconds, latest_run, start_run, watch_run
+from pages._ui.stopping import draw_stopping
 from pages._ui.text import show_document
 
 DECISIONS = {
@@ -149,3 +150,4 @@ if handed.records:
         with st.expander("Look for more candidates", icon=":material/manage_search:"):
             st.caption("Worth it after many new answers were labelled. The queue is made anew; what is judged stays judged.")
             draw_start(page, "Look for more")
+draw_stopping(page)

@@ -25,6 +25,7 @@ HANDLERS = {
     RunKind.TUNE: "core.jobs.handlers:tune",
     RunKind.EVALUATE: "core.jobs.handlers:evaluate",
     RunKind.MAP: "core.jobs.handlers:draw_map",
+    RunKind.METER: "core.jobs.handlers:meter",
 }
 Handler = Callable[[Workspace, Run, Reporter], Mapping[str, Any]]
 

@@ -16,6 +16,7 @@ from core.model import NotFound, PairsmithError, Run
 from core.retrieval.encoder import embed_anchors, embed_documents
 from core.store import corpus
 from core.tuning.tune_run import run_tuning
+from core.tuning.value_meter import measure_value
 from core.workspace import Workspace
 
 
@@ -76,6 +77,12 @@ def draw_map(workspace: Workspace, run: Run, reporter: Reporter) -> Mapping[str,
     reporter.stage("Encoding documents")
     projection = draw_maps(workspace, run.project_id, base, tuned, lambda message, step, total: reporter.report(step, total, message))
     return {"projection_id": projection.id, "verdict": projection.figures.get("verdict", "none")}
+
+
+def meter(workspace: Workspace, run: Run, reporter: Reporter) -> Mapping[str, Any]:
+    """Measure what the judgements so far are worth."""
+    is_fresh = bool(run.config.get("fresh", False))
+    return measure_value(workspace, run.project_id, lambda message, step, total: reporter.report(step, total, message), fresh=is_fresh)
 
 
 def _system(workspace: Workspace, project_id: str, name: str) -> Any:

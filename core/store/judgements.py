@@ -187,6 +187,11 @@ def last_seq(conn: Connection, project_id: str) -> int:
     return int(conn.execute(select(func.max(judgements.c.seq)).where(judgements.c.project_id == project_id)).scalar() or 0)
 
 
+def newest_event(conn: Connection) -> int:
+    """The number of the newest event of all projects, 0 where nothing was ever judged: one look at the primary key."""
+    return int(conn.execute(select(func.max(judgements.c.seq))).scalar() or 0)
+
+
 def count_events(conn: Connection, project_id: str, *, after_seq: int = 0) -> int:
     """How many events the log holds, those up to `after_seq` left out."""
     query = select(func.count()).select_from(judgements).where(judgements.c.project_id == project_id, judgements.c.seq > after_seq)

@@ -202,6 +202,9 @@ value_points = Table(
     Column("anchors", Integer, nullable=False),
     Column("seconds", Float, nullable=False),
     Column("created_at", Seconds, nullable=False),
+    Column("truth", Text),
+    Column("scores", JSON(none_as_null=True)),
+    Column("added", JSON(none_as_null=True)),
 )
 
 models = Table(

@@ -1,4 +1,4 @@
-"""The figures of the compare and map pages, as pure functions: values in, a Plotly figure out. No Streamlit here.
+"""The figures of the compare and map pages and of the value meter, as pure functions: values in, a Plotly figure out. No Streamlit here.
 
 Invariants: colours can be told apart by colour-blind readers (Okabe and Ito 2008) and never stand alone, a symbol says the same; coordinates are
 float32; a figure draws at most `MAX_POINTS` documents; ids travel in `customdata`; text of the corpus is cut and escaped before it comes near a figure.
@@ -15,6 +15,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
+from core.model import ValuePoint
 from pages._ui.text import escape_hover
 
 MAX_POINTS = 20_000
@@ -95,6 +96,42 @@ def draw_changes(changes: Mapping[str, float], *, measure: str) -> go.Figure:
     figure.update_xaxes(title="Held-out anchors, from the worst change to the best", tickformat="d")
     figure.update_yaxes(title=f"Change in {measure}", tickformat="+.1f", range=[-1.08, 1.08])
     return figure.update_layout(height=280, margin={**_MARGIN, "t": 10}, legend={"orientation": "h", "y": 1.12})
+
+
+def draw_value(points: Sequence[ValuePoint], *, measure: str) -> go.Figure:
+    """The value meter's curve: NDCG against judgements spent (diamonds) with the interval of its gain as a band, and the base as a dashed line with circles.
+
+    The band is `base + low` to `base + high` of each point; the axis of values need not begin at zero.
+    """
+    spent = np.array([point.judged for point in points], np.float32)
+    base = np.array([point.base for point in points], np.float32)
+    value = np.array([point.value for point in points], np.float32)
+    low, high = base + np.float32([point.low for point in points]), base + np.float32([point.high for point in points])
+    figure = go.Figure()
+    band = {"x": np.concatenate([spent, spent[::-1]]), "y": np.concatenate([high, low[::-1]])}
+    figure.add_trace(go.Scatter(**band, fill="toself", fillcolor="rgba(213,94,0,0.18)", line={"width": 0}, hoverinfo="skip", name="95 % interval of the gain"))
+    line = {"color": BLUE, "width": 2, "dash": "dash"}
+    hover = f"Base: {measure} %{{y:.3f}}<extra></extra>"
+    figure.add_trace(
+        go.Scatter(x=spent, y=base, mode="lines+markers", line=line, marker={"symbol": "circle", "size": 7}, name="Base model", hovertemplate=hover)
+    )
+    hover = f"After %{{x}} judgements: {measure} %{{y:.3f}}<br>gain %{{customdata[0]:+.3f}} (%{{customdata[1]:+.3f}} to %{{customdata[2]:+.3f}})<extra></extra>"
+    gains = np.array([[point.value - point.base, point.low, point.high] for point in points], np.float32)
+    figure.add_trace(
+        go.Scatter(
+            x=spent,
+            y=value,
+            customdata=gains,
+            mode="lines+markers",
+            line={"color": VERMILLION, "width": 2},
+            marker={"symbol": "diamond", "size": 10},
+            name="With your judgements",
+            hovertemplate=hover,
+        )
+    )
+    figure.update_xaxes(title="Judgements spent", tickformat="d", rangemode="tozero")
+    figure.update_yaxes(title=f"{measure} on development anchors", tickformat=".3f")
+    return figure.update_layout(height=320, margin={**_MARGIN, "t": 10}, legend={"orientation": "h", "y": 1.14}, dragmode=False)
 
 
 @dataclass(frozen=True)

@@ -65,6 +65,9 @@ def upgrade() -> None:
         sa.Column("anchors", sa.Integer(), nullable=False),
         sa.Column("seconds", sa.Float(), nullable=False),
         sa.Column("created_at", SECONDS, nullable=False),
+        sa.Column("truth", sa.Text()),
+        sa.Column("scores", sa.JSON()),
+        sa.Column("added", sa.JSON()),
         sa.PrimaryKeyConstraint("project_id", "last_seq", name=op.f("pk_value_points")),
     )
     op.add_column("judgements", sa.Column("caused_by", sa.Text()))
