@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from core.curation.candidate_pool import Known, MiningInput, Pool, gather_pool, read_known
 from core.curation.queue_order import Ordered, order_queue
 from core.model import Candidate, CandidateStatus, PairsmithError
+from core.retrieval.ranking import RRF_K
 from core.retrieval.vectors import Floats
 from core.store.candidates import FURTHER_REASON
 
@@ -95,7 +96,7 @@ def mine_candidates(data: MiningInput, options: Mining = Mining()) -> list[Candi
         anchor_ids=[data.anchor_ids[i] for i in mined],
         document_ids=ids,
         similarity=pool.similarity,
-        weight=np.where(np.isnan(pool.ratio), pool.similarity, pool.ratio),
+        weight=np.where(likely, _fuse_ranks(pool), np.where(np.isnan(pool.ratio), pool.similarity, pool.ratio)),
         likely=likely,
         aside=aside | (codes.judged_twin >= 0),
         twins=codes.group,
@@ -193,6 +194,16 @@ def _judge(
     why = np.select(conditions, [0, 1, 2, 3, 4, _BELOW], _PLAIN).astype(np.int64)
     aside = kin & (options.same_parent == "aside")
     return why, (why < _BELOW) & ~aside, aside
+
+
+def _fuse_ranks(pool: Pool) -> NDArray[np.float64]:
+    """Reciprocal rank sum (p,) of each pair over both rankings, as `core.retrieval.ranking.fuse_rankings` has it.
+
+    What may be an answer is ordered by it, since an answer tends to be near by words and by meaning: of answers hidden in the sample it put far more
+    among the first fifty than the ratio, which an anchor with a distant lowest answer inflates (`python -m tests.bench suspicious`).
+    """
+    ranks = (pool.dense_rank, pool.lexical_rank)
+    return np.sum([np.where(rank > 0, 1.0 / (RRF_K + rank), 0.0) for rank in ranks], axis=0)
 
 
 def _word_reasons(data: MiningInput, ordered: Ordered, why: Ints, aside: NDArray[np.bool_], judged_twin: Ints, ids: Sequence[str]) -> list[str]:

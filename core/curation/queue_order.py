@@ -51,13 +51,14 @@ def order_queue(
 ) -> Ordered:
     """Choose `per_anchor` pairs of each anchor, draw audit items, and put everything in its place.
 
-    All arrays are (p,): `anchors` the place of the pair's anchor in `anchor_ids`, `weight` what ranks anchors among each other (ratio or cosine),
+    All arrays are (p,): `anchors` the place of the pair's anchor in `anchor_ids`, `weight` what ranks anchors among each other, and what may be an answer
+    within one,
     `likely` whether the pair may be an answer, `aside` whether it may not be shown, `twins` its near-duplicate group or -1. Ties: by anchor id, then
     document id, ascending. No pairs give empty arrays.
     """
     p = len(anchors)
     document_rank, anchor_rank = _rank(document_ids), _rank(anchor_ids)[anchors] if p else np.zeros(0, np.int64)
-    near = -similarity.astype(np.float64)
+    near = -np.where(likely, weight, similarity).astype(np.float64)
     within = np.lexsort((document_rank, near, ~likely, aside, anchors))
     stands_for = _find_doubles(within, anchors, twins, aside)
     free = ~aside & (stands_for < 0)
