@@ -141,8 +141,8 @@ def draw_curve(page: Page, mined_by: str) -> None:
         alt = f"Suspicious from a ratio of {found.threshold:.2f}, by {found.clicks} decisions of which {found.answers} were answers"
         st.plotly_chart(draw_calibration(found), key="calibration", config=STILL, alt=alt)
     st.caption(
-        f"{found.clicks:,} decisions, {found.audit:,} of them on items drawn at random. The rest were chosen by their nearness, so the curve is surest around the "
-        "line. What was shown for another reason, such as a near-duplicate of an answer, does not count. The dotted line is one in five."
+        f"{found.clicks:,} decisions, {found.audit:,} of them on items drawn at random. The rest were chosen by their nearness, so the curve is surest "
+        "around the line. What was shown for another reason, such as a near-duplicate of an answer, does not count. The dotted line is one in five."
     )
     left = estimate_left(page.workspace, page.project_id)
     if left is None:

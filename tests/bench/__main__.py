@@ -6,10 +6,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from tests.bench import embed_again, first_page
+from tests.bench import embed_again, first_page, mine, suspicious
 from tests.bench.harness import format_table, write_rows
 
-BENCHMARKS = {"embed-again": embed_again.run, "first-page": first_page.run}
+BENCHMARKS = {"embed-again": embed_again.run, "first-page": first_page.run, "mine": mine.run, "suspicious": suspicious.run}
 
 
 def main() -> int:

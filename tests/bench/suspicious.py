@@ -58,14 +58,18 @@ def hide_answers(data: MiningInput, seed: int) -> tuple[MiningInput, set[tuple[s
 def run() -> Row:
     """Mean over `SEEDS` choices of what to hide."""
     data = read_input()
-    ours, pool, number = [], [], []
+    ours, pool, flagged, number = [], [], [], []
     for seed in range(SEEDS):
         seen, hidden = hide_answers(data, seed)
         found = mine_candidates(seen)
         first = [item for item in found if item.status == CandidateStatus.SUSPICIOUS and not item.audit][:FIRST]
         ours.append(np.mean([(item.anchor_id, item.document_id) in hidden for item in first]))
+        likely = [item for item in found if item.status == CandidateStatus.SUSPICIOUS]
+        flagged.append(np.mean([(item.anchor_id, item.document_id) in hidden for item in likely]))
         pool.append(np.mean([(item.anchor_id, item.document_id) in hidden for item in found]))
         number.append(len(hidden))
     share, random_share = float(np.mean(ours)), float(np.mean(pool))
-    notes = f"share of hidden answers in the first {FIRST}: {share:.2f} ({min(ours):.2f}–{max(ours):.2f}), in all candidates {random_share:.3f}; about {np.mean(number):.0f} hidden"
+    notes = f"shares of hidden answers, not seconds: first {FIRST} {share:.2f} ({min(ours):.2f}–{max(ours):.2f}), all suspicious {np.mean(flagged):.3f}, all candidates "
+    notes += f"{random_share:.3f}; "
+    notes += f"about {np.mean(number):.0f} hidden, {SEEDS} seeds, contracts sample"
     return Row("suspicious", share, random_share, share / random_share, "≥ 3", notes)
