@@ -8,6 +8,7 @@ PAGES = {
         ("corpus", "Corpus", "library_books", "The documents and anchors of the project, and bringing in more."),
         ("label", "Label", "search", "Search the corpus and mark the answers of an anchor."),
         ("negatives", "Hard negatives", "rule", "Review what looks like an answer and is none, from the keyboard."),
+        ("mining", "Candidates", "manage_search", "What mining found and why, and where answers begin."),
         ("agreement", "Agreement", "group", "How far experts agree, and settling what they differ on."),
     ],
     "Tune": [

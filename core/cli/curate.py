@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,6 +11,8 @@ import typer
 
 from core.cli.app import Json, ProjectName, app, open_project, run_and_show
 from core.cli.output import Out
+from core.curation.mining import Mining
+from core.curation.options import change_options
 from core.curation.review_queue import apply_events, next_records
 from core.ingest.sample import read_oracle
 from core.model import PairsmithError, RunKind
@@ -26,14 +29,24 @@ def embed(project: ProjectName, system: Annotated[str, typer.Option(help="base, 
 def mine(
     project: ProjectName,
     system: Annotated[str, typer.Option(help="The model that mines: base, tuned or a model's id.")] = "base",
-    depth: Annotated[int, typer.Option(min=1, help="Neighbours taken from each ranking.")] = 50,
-    per_anchor: Annotated[int, typer.Option(min=1, help="Candidates shown for an anchor.")] = 8,
-    suspicious_ratio: Annotated[float, typer.Option(help="Similarity over the lowest answer's from which a candidate may well be an answer.")] = 0.95,
+    depth: Annotated[int, typer.Option(min=1, help="Neighbours taken from each ranking.")] = Mining.depth,
+    per_anchor: Annotated[int, typer.Option(min=1, help="Candidates shown for an anchor.")] = Mining.per_anchor,
+    suspicious_ratio: Annotated[
+        float | None, typer.Option(help="Similarity over the lowest answer's from which a candidate may well be an answer; else learned from the decisions.")
+    ] = None,
+    same_parent: Annotated[
+        str, typer.Option(help="What becomes of a passage of the same parent as an answer: suspicious, aside or ignore.")
+    ] = Mining.same_parent,
+    parent_field: Annotated[str | None, typer.Option(help="The document field that names the parent; kept for the project. '' for none.")] = None,
+    reranker: Annotated[str, typer.Option(help="Folder or hub id of a cross-encoder that reads the nearest candidates.")] = "",
+    rerank_depth: Annotated[int, typer.Option(min=1, help="Candidates of an anchor that the reranker reads.")] = Mining.rerank_depth,
     json: Json = False,
 ) -> None:
     """Mine hard-negative candidates for the review queue."""
-    config = {"system": system, "depth": depth, "per_anchor": per_anchor, "suspicious_ratio": suspicious_ratio}
-    run_and_show(project, RunKind.MINE, config, json)
+    options = Mining(depth, per_anchor, suspicious_ratio, same_parent=same_parent, reranker=reranker, rerank_depth=rerank_depth)
+    if parent_field is not None:
+        change_options(open_project(project), project, parent_field=parent_field)
+    run_and_show(project, RunKind.MINE, {"system": system, **asdict(options)}, json)
 
 
 @app.command()

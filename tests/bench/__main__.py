@@ -6,10 +6,17 @@ import argparse
 import sys
 from pathlib import Path
 
-from tests.bench import embed_again, first_page, value_meter
+from tests.bench import embed_again, first_page, mine, queue_page, suspicious, value_meter
 from tests.bench.harness import format_table, write_rows
 
-BENCHMARKS = {"embed-again": embed_again.run, "first-page": first_page.run, "value-meter": value_meter.run}
+BENCHMARKS = {
+    "embed-again": embed_again.run,
+    "first-page": first_page.run,
+    "mine": mine.run,
+    "suspicious": suspicious.run,
+    "value-meter": value_meter.run,
+    "queue-page": queue_page.run,
+}
 
 
 def main() -> int:

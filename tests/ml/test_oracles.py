@@ -15,6 +15,7 @@ import sample_data
 from core.curation.mining import Mining, MiningInput, mine_candidates
 from core.evaluation.measures import average, score_ranking
 from core.ingest.beir import read_beir
+from core.model import CandidateStatus
 from core.retrieval.ranking import search_dense
 
 
@@ -62,6 +63,18 @@ def test_dense_candidates_are_the_librarys_hard_negatives(model: SentenceTransfo
         verbose=False,
         use_faiss=False,
     )
+    margin = mine_hard_negatives(
+        pairs,
+        model,
+        corpus=list(texts.values()),
+        range_max=30,
+        num_negatives=30,
+        relative_margin=0.05,
+        sampling_strategy="top",
+        output_format="labeled-pair",
+        verbose=False,
+        use_faiss=False,
+    )
     vectors = np.asarray(model.encode(list(texts.values()), normalize_embeddings=True, show_progress_bar=False))
     anchors = np.asarray(model.encode([anchor.text for anchor in single], normalize_embeddings=True, show_progress_bar=False))
     data = MiningInput(list(texts), vectors, [anchor.id for anchor in single], anchors, {}, {anchor.id: {answer[anchor.id]: 1} for anchor in single})
@@ -72,3 +85,12 @@ def test_dense_candidates_are_the_librarys_hard_negatives(model: SentenceTransfo
     for anchor, row in zip(single, theirs, strict=True):
         ours = sorted(found[anchor.id], key=lambda item: item.dense_rank)[:5]
         assert [texts[item.document_id] for item in ours] == [row[f"negative_{place}"] for place in range(1, 6)]
+    kept = {(row["anchor"], row["positive"]) for row in margin if row["label"] == 0}
+    proposed = {
+        (anchor.text, texts[item.document_id])
+        for anchor in single
+        for item in sorted(found[anchor.id], key=lambda item: item.dense_rank)[:30]
+        if item.ratio is not None and item.ratio <= 0.95
+    }
+    assert kept == proposed
+    assert all((item.status == CandidateStatus.PROPOSED) == (item.ratio < 0.95) for items in found.values() for item in items)

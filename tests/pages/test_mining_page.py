@@ -1,0 +1,81 @@
+"""The candidates page: what it starts, what it lists, and what it says of the line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.curation.options import read_options
+from core.model import Candidate, CandidateStatus, Judgement, Label, RunKind, Source
+from core.store import candidates, judgements, projects, runs
+from core.workspace import Workspace
+from pages._ui.text import escape_label
+
+Open = Callable[..., AppTest]
+
+
+def put_candidates(workspace: Workspace, n: int = 60) -> None:
+    """Candidates of ten anchors, the first half of them suspicious, all judged: the nearer ones are answers."""
+    pairs = [(f"a{i % 10}", f"d{(i // 10 + i % 10 + 1) % 24}") for i in range(n)]
+    kinds = (CandidateStatus.SUSPICIOUS, CandidateStatus.PROPOSED)
+    found = [
+        Candidate(a, d, kinds[i >= n / 2], "near", float(n - i), 0.5, 1.2 - i / n * 0.6, 1, None, "m", audit=i % 10 == 9) for i, (a, d) in enumerate(pairs)
+    ]
+    labels = [Label.POSITIVE if (i * 7) % n < n - i else Label.HARD_NEGATIVE for i in range(n)]
+    events = [
+        Judgement(f"client-{i}", a, d, label, int(label == Label.POSITIVE), Source.MINED) for i, ((a, d), label) in enumerate(zip(pairs, labels, strict=True))
+    ]
+    with workspace.store.write() as conn:
+        candidates.replace_candidates(conn, "small", found)
+        judgements.append_judgements(conn, "small", events)
+
+
+@pytest.mark.usefixtures("small_project")
+def test_mining_starts_with_the_settings_as_they_stand_and_keeps_the_parent_field(open_screen: Open, workspace: Workspace) -> None:
+    app = open_screen("mining")
+    app.number_input(key="mine_depth").set_value(20)
+    app.text_input(key="mine_parent_field").set_value("topic")
+    app.selectbox(key="mine_same_parent").set_value("aside")
+    app.button(key="mine_start").click().run()
+    assert not app.exception
+    with workspace.store.read() as conn:
+        (run,) = runs.list_runs(conn, "small", kind=RunKind.MINE)
+        project = projects.get_project(conn, "small")
+    assert run.config == {"depth": 20, "per_anchor": 8, "suspicious_ratio": None, "same_parent": "aside", "reranker": "", "system": "base"}
+    assert read_options(project).parent_field == "topic"
+
+
+@pytest.mark.usefixtures("small_project")
+def test_the_table_is_paged_and_filtered_and_warns_of_the_scores(open_screen: Open, workspace: Workspace) -> None:
+    put_candidates(workspace)
+    app = open_screen("mining")
+    assert not app.exception
+    assert any("Seeing scores before judging shifts judgements" in item.value for item in app.info)
+    assert len(app.dataframe[0].value) == 50
+    assert "60 candidates, page 1 of 2, in the order of the queue." in [item.value for item in app.caption]
+    app.selectbox(key="mine_status").set_value(CandidateStatus.SUSPICIOUS).run()
+    assert len(app.dataframe[0].value) == 30
+    assert set(app.dataframe[0].value["Status"]) == {"May be an answer"}
+
+
+@pytest.mark.usefixtures("small_project")
+def test_the_line_is_said_with_the_decisions_it_rests_on(open_screen: Open, workspace: Workspace) -> None:
+    app = open_screen("mining")
+    assert any("too few to learn from" in item.value for item in app.text)
+    put_candidates(workspace)
+    app.run()
+    assert not app.exception
+    assert any("by 60 decisions on 10 anchors" in item.value for item in app.text)
+    assert any("items drawn at random were answers" in item.value for item in app.text)
+
+
+@pytest.mark.usefixtures("small_project")
+def test_settings_that_make_no_sense_start_nothing_and_say_so(open_screen: Open, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = open_screen("mining")
+    monkeypatch.setattr("core.curation.mining.SAME_PARENT", ("none",))
+    app.button(key="mine_start").click().run()
+    with workspace.store.read() as conn:
+        assert runs.list_runs(conn, "small") == []
+    assert any(escape_label("is no rule for passages of the same parent") in item.value for item in app.error)
