@@ -54,6 +54,8 @@ class Followed:
 
     pairs: Sequence[AlsoJudged] = ()
     warnings: Sequence[str] = ()
+    told: str = ""
+    """What came of a wish for more like it."""
 
 
 def apply_decision(conn: Connection, project_id: str, event: Judgement, twins: Twins, *, now: float | None = None) -> Followed:

@@ -7,7 +7,8 @@ expired lease needs no clean-up, since expiry is computed in the query. Candidat
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, or_, select, tuple_, update
 
@@ -46,6 +47,37 @@ def lease_candidates(conn: Connection, project_id: str, author: str, *, n: int, 
     return sorted(rows, key=lambda item: (-item.priority, item.anchor_id, item.document_id))
 
 
+def put_first(conn: Connection, project_id: str, items: Sequence[Candidate], *, author: str, lease_s: float, now: float | None = None) -> int:
+    """Put candidates before all others, in their order, leased to `author`. Returns how many of them wait there now that did not before.
+
+    Passed over: pairs that are judged, that somebody else holds, and that stand in the queue for the same reason already.
+    """
+    at = time.time() if now is None else now
+    c, state = candidates.c, judgement_state.c
+    wanted = {(item.anchor_id, item.document_id): item for item in items}
+    keys = list(wanted)
+    if not keys:
+        return 0
+    judged = select(state.anchor_id, state.document_id).where(state.project_id == project_id, tuple_(state.anchor_id, state.document_id).in_(keys))
+    for row in conn.execute(judged):
+        wanted.pop((row.anchor_id, row.document_id), None)
+    standing = {(row.anchor_id, row.document_id): row for row in conn.execute(select(candidates).where(c.project_id == project_id, _one_of(keys)))}
+    highest = float(conn.execute(select(func.max(c.priority)).where(c.project_id == project_id)).scalar() or 0.0)
+    placed = 0
+    for place, (key, item) in enumerate(wanted.items()):
+        values = {"status": item.status.value, "reason": item.reason, "priority": highest + len(wanted) - place}
+        lease = {"lease_author": author, "lease_until": at + lease_s}
+        known = standing.get(key)
+        if known is None:
+            conn.execute(candidates.insert().values(**vars(item) | {"project_id": project_id} | values | lease))
+        elif known.reason == item.reason or (known.lease_until > at and known.lease_author != author):
+            continue
+        else:
+            conn.execute(update(candidates).where(c.project_id == project_id, c.anchor_id == key[0], c.document_id == key[1]).values(**values | lease))
+        placed += 1
+    return placed
+
+
 def find_candidate(conn: Connection, project_id: str, anchor_id: str, document_id: str) -> Candidate | None:
     """The candidate of this pair, in whatever state, or None."""
     c = candidates.c
@@ -69,6 +101,42 @@ def first_release(conn: Connection, project_id: str, author: str, *, now: float 
     query = select(func.min(c.lease_until)).where(_open(project_id), c.lease_until > at, c.lease_author != author)
     found = conn.execute(query).scalar_one()
     return None if found is None else float(found)
+
+
+@dataclass(frozen=True)
+class Holder:
+    """How many open candidates somebody holds, and until when the last of them."""
+
+    author: str
+    count: int
+    until: float
+
+
+def read_holders(conn: Connection, project_id: str, author: str, *, now: float | None = None) -> list[Holder]:
+    """Who else holds open candidates: most first, then by name."""
+    at = time.time() if now is None else now
+    c = candidates.c
+    query = (
+        select(c.lease_author, func.count().label("held"), func.max(c.lease_until).label("until"))
+        .where(_open(project_id), c.lease_until > at, c.lease_author != author)
+        .group_by(c.lease_author)
+    )
+    return sorted((Holder(row.lease_author, int(row.held), float(row.until)) for row in conn.execute(query)), key=lambda item: (-item.count, item.author))
+
+
+def take_over(conn: Connection, project_id: str, author: str, holder: str, *, lease_s: float, now: float | None = None) -> int:
+    """Lease to `author` what `holder` holds of the open candidates. Returns how many. What the former holder still answers counts as ever.
+
+    Who may do this is for the caller to decide: `core.curation.review_queue.take_over_records`.
+    """
+    at = time.time() if now is None else now
+    c = candidates.c
+    statement = update(candidates).where(_open(project_id), c.lease_author == holder, c.lease_until > at)
+    return conn.execute(statement.values(lease_author=author, lease_until=at + lease_s)).rowcount
+
+
+def _one_of(keys: Sequence[tuple[str, str]]) -> ColumnElement[bool]:
+    return tuple_(candidates.c.anchor_id, candidates.c.document_id).in_(keys)
 
 
 def _open(project_id: str) -> ColumnElement[bool]:

@@ -153,6 +153,19 @@ def read_state(conn: Connection, project_id: str, *, labels: Sequence[Label] | N
     return [_to_judgement(row) for row in conn.execute(query.order_by(state.anchor_id, state.document_id))]
 
 
+def read_own(
+    conn: Connection, project_id: str, author: str, *, label: Label | None = None, source: Source | None = None, limit: int | None = None
+) -> list[Judgement]:
+    """Decisions of one person that stand as they were made, newest first: no consequence of another, nothing that an undo brought back."""
+    state = judgement_state.c
+    query = select(judgement_state).where(state.project_id == project_id, state.author == author, state.undoes.is_(None), state.caused_by.is_(None))
+    if label is not None:
+        query = query.where(state.label == label.value)
+    if source is not None:
+        query = query.where(state.source == source.value)
+    return [_to_judgement(row) for row in conn.execute(query.order_by(state.seq.desc()).limit(limit))]
+
+
 def read_qrels(conn: Connection, project_id: str) -> dict[str, dict[str, int]]:
     """Grades by anchor id and document id: positives with their grade, reviewed hard negatives with 0.
 
