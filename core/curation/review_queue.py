@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core.curation.alike import propose_alike
-from core.curation.fan_out import Followed, Twins, apply_decision, undo_decision
+from core.curation.fan_out import Followed, Twins, apply_decision, retell, undo_decision
 from core.curation.shown import add_shown, describe_figures
 from core.curation.twins import read_twins
 from core.model import Candidate, Document, Judgement, Label, PairsmithError, Source
@@ -98,11 +98,18 @@ def apply_events(
     refused: dict[str, str] = {}
     followed: dict[str, Followed] = {}
     at = time.time() if now is None else now
-    twins = Twins(read_twins(workspace, project_id)) if events else Twins(None)
+    with workspace.store.read() as conn:  # most of a sending is often known: an outbox is sent whole until it is acknowledged
+        sent = [str(event.get("client_id")).encode("utf-8", "ignore").decode("utf-8") for event in events]
+        known = judgements.known_events(conn, project_id, sent)
+        followed |= retell(conn, project_id, sorted(known))
+    twins = Twins(read_twins(workspace, project_id) if len(known) < len(events) else None)
     for event in events:
         client_id = event.get("client_id")
         if not isinstance(client_id, str) or not 8 <= len(client_id) <= 64 or not client_id.isprintable():
             refused[str(client_id)] = "The event carries no usable id."
+            continue
+        if client_id in known:
+            stored.append(client_id)
             continue
         try:
             found = _apply_event(workspace, project_id, author, client_id, event, twins, view, at)

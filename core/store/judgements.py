@@ -107,10 +107,13 @@ def find_event(conn: Connection, project_id: str, client_id: str) -> Judgement |
     return _to_judgement(row) if row else None
 
 
-def read_caused(conn: Connection, project_id: str, client_id: str) -> list[Judgement]:
-    """The events that followed from the event `client_id`, in order."""
-    query = select(judgements).where(judgements.c.project_id == project_id, judgements.c.caused_by == client_id)
-    return [_to_judgement(row) for row in conn.execute(query.order_by(judgements.c.seq))]
+def read_caused(conn: Connection, project_id: str, *client_ids: str) -> list[Judgement]:
+    """The events that followed from these events, in order."""
+    found: list[Judgement] = []
+    for start in range(0, len(client_ids), _CHUNK):
+        query = select(judgements).where(judgements.c.project_id == project_id, judgements.c.caused_by.in_(client_ids[start : start + _CHUNK]))
+        found += [_to_judgement(row) for row in conn.execute(query.order_by(judgements.c.seq))]
+    return found
 
 
 def known_events(conn: Connection, project_id: str, client_ids: Sequence[str]) -> set[str]:

@@ -45,8 +45,7 @@ def test_what_differs_from_the_answer_is_marked_and_what_equals_it_is_not():
 
 def test_texts_wholly_unlike_are_marked_by_negations_modals_and_numbers_alone():
     assert marks("Deliveries shall never arrive past week 12.", "", "Interest accrues on any unpaid sum.") == [
-        ("shall", "differs"),
-        ("never", "differs"),
+        ("shall never", "differs"),
         ("12", "differs"),
     ]
 
@@ -107,10 +106,10 @@ def test_the_nearest_neighbours_come_first_in_the_queue_of_who_asks(workspace: W
     with workspace.store.write() as conn:
         candidates.replace_candidates(conn, answered, [Candidate("a0", "d20", CandidateStatus.PROPOSED, "near", 7.0, 0.5, 0.9, 1, None, "m")])
     found = ask(workspace, answered, n=3)
-    # d4 itself, its near-duplicate d5, the answers d0 and d12, and d1 and d13, which answer the held-out a1, are passed over
-    assert (list(found.document_ids), found.queued, found.note) == (["d3", "d6", "d2"], 3, "")
+    # d4 itself, its near-duplicate d5, the answers d0 and d12, and d1 and d13, which answer the held-out a1, are passed over; d2 and d6 are as near
+    assert (list(found.document_ids), found.queued, found.note) == (["d3", "d2", "d6"], 3, "")
     records = next_records(workspace, answered, "ann", now=101.0)
-    assert [record.document_id for record in records] == ["d3", "d6", "d2", "d20"]
+    assert [record.document_id for record in records] == ["d3", "d2", "d6", "d20"]
     assert records[0].figures.startswith(f"{ALIKE} · ratio ")
     assert [record.document_id for record in next_records(workspace, answered, "bob", now=101.0)] == []
 
@@ -121,7 +120,7 @@ def test_asking_again_changes_nothing_though_some_were_judged(workspace: Workspa
     apply_events(workspace, answered, "ann", [{"client_id": "decision-d3", "anchor_id": "a0", "document_id": "d3", "label": "hard_negative"}])
     again = ask(workspace, answered, n=3)
     assert (again.document_ids, again.queued) == (first.document_ids, 0)
-    assert [record.document_id for record in next_records(workspace, answered, "ann", now=101.0)] == ["d6", "d2"]
+    assert [record.document_id for record in next_records(workspace, answered, "ann", now=101.0)] == ["d2", "d6"]
     with workspace.store.read() as conn:
         assert judgements.read_pair(conn, answered, "a0", "d3")[0].shown == {
             **(judgements.read_pair(conn, answered, "a0", "d3")[0].shown or {}),
@@ -175,7 +174,7 @@ def signed(workspace: Workspace) -> Workspace:
 
 
 def test_with_sign_in_only_leads_take_over_and_write_guidelines(workspace: Workspace, small_project: str):
-    with pytest.raises(PairsmithError, match="ann@firm.example may not take over"):
+    with pytest.raises(PairsmithError, match=r"ann@firm\.example may not take over"):
         take_over_records(signed(workspace), small_project, "ann@firm.example", "bob")
     assert take_over_records(signed(workspace), small_project, "Lead@firm.example", "bob") == 0
     with pytest.raises(PairsmithError, match="may not write the guideline"):
