@@ -10,8 +10,8 @@ from core.curation.calibration import Calibration, calibrate
 from core.curation.mining import SAME_PARENT, Mining
 from core.curation.options import change_options, read_options
 from core.model import CandidateStatus, PairsmithError, RunKind, RunStatus
-from core.store import artefacts, candidates, judgements
-from core.store.candidates import CandidateFilter
+from core.store import artefacts, candidate_table, judgements
+from core.store.candidate_table import CandidateFilter
 from pages._ui.calibration_chart import draw_calibration
 from pages._ui.figures import STILL
 from pages._ui.page import Page, get_workspace, open_page
@@ -80,7 +80,7 @@ def start_mining(page: Page) -> None:
 def draw_table(page: Page) -> None:
     """The candidates, paged, with filters."""
     with page.workspace.store.read() as conn:
-        counts, reasons = candidates.count_statuses(conn, page.project_id), candidates.count_reasons(conn, page.project_id)
+        counts, reasons = candidate_table.count_statuses(conn, page.project_id), candidate_table.count_reasons(conn, page.project_id)
     if not reasons:
         st.info("Nothing has been mined yet. Look for candidates above; it takes a minute for a thousand documents.", icon=":material/manage_search:")
         return
@@ -95,10 +95,10 @@ def draw_table(page: Page) -> None:
     anchor = third.text_input("Anchor contains", key="mine_anchor")
     wanted = CandidateFilter(status, reason, anchor.strip())
     with page.workspace.store.read() as conn:
-        total = candidates.count_candidates(conn, page.project_id, wanted)
+        total = candidate_table.count_candidates(conn, page.project_id, wanted)
         pages = max(1, -(-total // ROWS))
         number = int(st.number_input("Page", 1, pages, 1, key=f"mine_page_{status}_{reason}_{anchor}")) if pages > 1 else 1
-        found = candidates.page_candidates(conn, page.project_id, wanted, offset=(number - 1) * ROWS, limit=ROWS)
+        found = candidate_table.page_candidates(conn, page.project_id, wanted, offset=(number - 1) * ROWS, limit=ROWS)
     rows = [
         {
             "Anchor": row.anchor,

@@ -6,30 +6,24 @@ The judging panel holds its own place and sends what was judged; this page hands
 from __future__ import annotations
 
 import time
-import uuid
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import streamlit as st
 
-from core.curation.review_queue import ReviewRecord, apply_events
-from core.model import Run, RunKind, RunStatus
-from core.store import candidates, judgements, projects
+from core.curation.review_queue import bring_back_skipped, count_skipped, take_over_records
+from core.model import PairsmithError, Run, RunKind, RunStatus
+from core.store import candidates, projects
+from pages._ui.guideline import draw_guideline
 from pages._ui.judging_panel import Handed, judging_panel
+from pages._ui.own_keys import draw_own_keys
 from pages._ui.page import Page, get_workspace, open_page
+from pages._ui.review_buttons import draw_buttons, has_last
 from pages._ui.runs import format_seconds, latest_run, start_run, watch_run
+from pages._ui.sign_in import is_lead_here
 from pages._ui.stopping import draw_stopping
-from pages._ui.text import show_document
 
-DECISIONS = {
-    "Hard negative": {"label": "hard_negative"},
-    "Answers fully": {"label": "positive", "grade": 3},
-    "Partly": {"label": "positive", "grade": 2},
-    "Touches": {"label": "positive", "grade": 1},
-    "Ambiguous": {"label": "ambiguous"},
-    "Skip": {"label": "skipped"},
-    "Cannot judge": {"label": "cannot_judge"},
-}
-LAST = "negatives-last-judged"
-NOTICE = "negatives-notice"
+NOTICE = "negatives-page-notice"
 
 
 def draw_empty(page: Page, handed: Handed, counts: dict[str, int], run: Run | None) -> None:
@@ -43,11 +37,7 @@ def draw_empty(page: Page, handed: Handed, counts: dict[str, int], run: Run | No
     elif run is not None and not run.status.is_over:
         return
     elif handed.held:
-        with page.workspace.store.read() as conn:
-            free_at = candidates.first_release(conn, page.project_id, page.author)
-        wait = f" The first of them comes back in {format_seconds(free_at - time.time())} unless it is judged before." if free_at else ""
-        st.info(f"All {handed.held:,} open candidates are in the hands of other reviewers.{wait}", icon=":material/group:")
-        st.button("Look again", icon=":material/refresh:", type="primary")
+        draw_held(page, handed)
     elif run is None or run.status != RunStatus.SUCCEEDED:
         st.info("Pairsmith has not looked for hard negatives yet. It searches for passages that resemble the answers and may be none.", icon=":material/rule:")
         draw_start(page, "Find hard negatives", primary=True)
@@ -86,54 +76,55 @@ def draw_counts(handed: Handed, counts: dict[str, int]) -> None:
     )
 
 
-def draw_buttons(page: Page, record: ReviewRecord) -> None:
-    """The same decisions without the panel: one record, each button bound to it."""
-    if st.session_state.get(NOTICE):
-        st.text(st.session_state.pop(NOTICE))
-    st.caption("For assistive technology, or where the panel does not work.")
-    st.text(record.anchor)
-    left, right = st.columns(2)
-    with left:
-        st.caption(f"Known answers, {len(record.positives)} of {record.answers} shown")
-        for document in record.positives:
-            show_document(document)
-    with right:
-        st.caption("Candidate")
-        show_document(record.candidate)
-    with st.container(horizontal=True):
-        for name in DECISIONS:
-            key = f"judge-{name}-{record.anchor_id}-{record.document_id}"
-            st.button(name, key=key, on_click=judge, args=(page.project_id, page.author, record.anchor_id, record.document_id, name))
-        last = st.session_state.get(LAST)
-        if last and last[0] == page.project_id:
-            st.button("Undo", key=f"undo-{last[1]}", icon=":material/undo:", on_click=undo, args=(page.project_id, page.author, last[1]))
+def draw_held(page: Page, handed: Handed) -> None:
+    """Who holds what is left, until when, with the way to take it over for those who lead."""
+    with page.workspace.store.read() as conn:
+        holders = candidates.read_holders(conn, page.project_id, page.author)
+    st.info(f"All {handed.held:,} open candidates are in the hands of other reviewers.", icon=":material/group:")
+    lead = is_lead_here(page.author)
+    for holder in holders:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.text(
+                f"{holder.count:,} held by {holder.author} until {say_clock(holder.until)}, {format_seconds(max(0.0, holder.until - time.time()))} from now"
+            )
+            if lead:
+                args = (page.project_id, page.author, holder.author)
+                help_ = "They come to you now. What the other person still sends counts all the same."
+                st.button("Take over", key=f"take-over-{holder.author}", icon=":material/front_hand:", help=help_, on_click=take_over, args=args)
+    st.button("Look again", icon=":material/refresh:", type="primary")
 
 
-def judge(project_id: str, author: str, anchor_id: str, document_id: str, name: str) -> None:
-    """Store a decision on the record the button stood under, unless the pair was judged meanwhile."""
-    workspace = get_workspace()
-    with workspace.store.read() as conn:
-        known = judgements.read_state(conn, project_id, anchor_ids=[anchor_id])
-    if any(item.document_id == document_id for item in known):
-        st.session_state[NOTICE] = "That record was judged meanwhile, so the button changed nothing. The next one is shown."
-        return
-    event = {"client_id": uuid.uuid4().hex, "anchor_id": anchor_id, "document_id": document_id, "decided_at": time.time()} | DECISIONS[name]
-    refused = apply_events(workspace, project_id, author, [event]).refused
-    if refused:
-        st.session_state[NOTICE] = " ".join(refused.values())
-    else:
-        st.session_state[LAST] = (project_id, event["client_id"])
+def take_over(project_id: str, author: str, holder: str) -> None:
+    """Have the records of somebody else handed out here."""
+    try:
+        taken = take_over_records(get_workspace(), project_id, author, holder)
+        st.session_state[NOTICE] = f"{taken:,} taken over from {holder}."
+    except PairsmithError as error:
+        st.session_state[NOTICE] = str(error)
 
 
-def undo(project_id: str, author: str, client_id: str) -> None:
-    """Take back the decision the button was made for."""
-    refused = apply_events(get_workspace(), project_id, author, [{"client_id": uuid.uuid4().hex, "undoes": client_id}]).refused
-    if refused:
-        st.session_state[NOTICE] = " ".join(refused.values())
-    st.session_state.pop(LAST, None)
+def say_clock(seconds: float) -> str:
+    """The time of day where the visitor is, as far as the browser says."""
+    return datetime.fromtimestamp(seconds, ZoneInfo(st.context.timezone or "UTC")).strftime("%H:%M")
+
+
+def draw_skipped(page: Page) -> None:
+    """How many records were skipped here, with the way to have them again."""
+    skipped = count_skipped(page.workspace, page.project_id, page.author)
+    if skipped:
+        words = f"{skipped:,} skipped: bring {'it' if skipped == 1 else 'them'} back"
+        st.button(words, key="bring-back", icon=":material/replay:", type="tertiary", on_click=bring_back, args=(page.project_id, page.author))
+
+
+def bring_back(project_id: str, author: str) -> None:
+    """Take one's own skips back."""
+    st.session_state[NOTICE] = f"{bring_back_skipped(get_workspace(), project_id, author):,} brought back into the queue."
 
 
 page = open_page("Hard negatives", ":material/rule:", caption="Does the candidate answer the question? Decide with one key; the next record comes at once.")
+draw_guideline(page)
+if st.session_state.get(NOTICE):
+    st.text(st.session_state.pop(NOTICE))
 handed = judging_panel(page)
 with page.workspace.store.read() as conn:
     counts = projects.count_contents(conn, page.project_id)
@@ -144,8 +135,12 @@ if run is not None and run.status != RunStatus.SUCCEEDED:
     watch_run(page, run)
 if handed.records:
     draw_counts(handed, counts)
+draw_skipped(page)
+if handed.records or has_last(page):
     with st.expander("Judge with buttons", icon=":material/touch_app:"):
-        draw_buttons(page, handed.records[0])
+        draw_buttons(page, handed.records[0] if handed.records else None)
+if handed.records:
+    draw_own_keys(page)
     if run is None or run.status.is_over:
         with st.expander("Look for more candidates", icon=":material/manage_search:"):
             st.caption("Worth it after many new answers were labelled. The queue is made anew; what is judged stays judged.")

@@ -11,9 +11,11 @@ import typer
 
 from core.cli.app import Json, ProjectName, app, open_project, run_and_show
 from core.cli.output import Out
+from core.curation.fan_out import Followed, Twins
 from core.curation.mining import Mining
 from core.curation.options import change_options
-from core.curation.review_queue import apply_events, next_records
+from core.curation.review_queue import apply_events, look_alike, next_records
+from core.curation.twins import read_twins
 from core.ingest.sample import read_oracle
 from core.model import PairsmithError, RunKind
 from core.store import projects
@@ -59,7 +61,10 @@ def judge(
     document: Annotated[str, typer.Option(help="Judge one pair: the document's id.")] = "",
     label: Annotated[str, typer.Option(help="positive, hard_negative, ambiguous, skipped or cannot_judge.")] = "",
     grade: Annotated[int, typer.Option(help="Grade of a positive: 3 fully, 2 partly, 1 touches.")] = 3,
-    undo: Annotated[str, typer.Option(help="Take back the judgement with this client id.")] = "",
+    reason: Annotated[str, typer.Option(help="Why, in a few words; kept with the judgement.")] = "",
+    note: Annotated[str, typer.Option(help="A note, kept with the judgement.")] = "",
+    more: Annotated[bool, typer.Option(help="With an answer: put the documents nearest to it next in the author's queue.")] = False,
+    undo: Annotated[str, typer.Option(help="Take back the judgement with this client id, and all that followed from it.")] = "",
     author: Annotated[str, typer.Option(help="Whose judgement it is.")] = "cli",
     json: Json = False,
 ) -> None:
@@ -78,10 +83,19 @@ def judge(
     elif label or undo:
         event: dict[str, Any] = {"client_id": uuid.uuid4().hex}
         event |= {"undoes": undo} if undo else {"anchor_id": anchor, "document_id": document, "label": label, "grade": grade}
-        applied = apply_events(workspace, project, author, [event])
+        event |= {"reason": reason, "note": note} if label else {}
+        applied = apply_events(workspace, project, author, [event], view="cli")
         if applied.refused:
             raise PairsmithError(next(iter(applied.refused.values())))
-        Out(json).show({"client_id": event["client_id"]}, f"Saved as {event['client_id']}.")
+        followed = applied.followed.get(event["client_id"], Followed())
+        also = [{"anchor_id": it.anchor.id, "document_id": it.document.id, "label": it.label.value, "grade": it.grade} for it in followed.pairs]
+        told = look_alike(workspace, project, author, anchor, document, Twins(read_twins(workspace, project))) if more and label else ""
+        lines = [f"Saved as {event['client_id']}."]
+        lines += [f"{'also taken back' if undo else 'also judged'}: {row['anchor_id']} {row['document_id']} {row['label']}" for row in also]
+        Out(json).show(
+            {"client_id": event["client_id"], "also": also, "warnings": list(followed.warnings), **({"more": told} if told else {})},
+            "\n".join([*lines, *followed.warnings, *([told] if told else [])]),
+        )
     else:
         records = next_records(workspace, project, author, n=show)
         rows = [

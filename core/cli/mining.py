@@ -12,8 +12,8 @@ from core.cli.output import Out
 from core.curation.audit import estimate_left
 from core.curation.calibration import calibrate as calibrate_project
 from core.model import CandidateStatus
-from core.store import candidates as store
-from core.store.candidates import CandidateFilter
+from core.store import candidate_table
+from core.store.candidate_table import CandidateFilter
 
 
 @app.command()
@@ -32,8 +32,8 @@ def candidates(
         raise typer.BadParameter(f"{status!r} is none of {', '.join(CandidateStatus)}.", param_hint="--status")
     workspace, wanted = open_project(project), CandidateFilter(status, reason, anchor, audit)
     with workspace.store.read() as conn:
-        total = store.count_candidates(conn, project, wanted)
-        found = store.page_candidates(conn, project, wanted, offset=offset, limit=limit)
+        total = candidate_table.count_candidates(conn, project, wanted)
+        found = candidate_table.page_candidates(conn, project, wanted, offset=offset, limit=limit)
     rows = [{**vars(row.candidate), "label": row.label, "anchor": row.anchor, "document": row.document} for row in found]
     lines = [f"{row['status']:<10} {row['anchor_id']} {row['document_id']}  {row['reason']}" for row in rows]
     Out(json).show({"total": total, "candidates": rows}, "\n".join([*lines, f"{len(rows)} of {total:,}"]))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.model import Label
-from core.store import candidates, judgements
+from core.store import candidate_table, judgements
 from core.workspace import Workspace
 
 FEW = 5
@@ -38,8 +38,8 @@ def estimate_left(workspace: Workspace, project_id: str) -> AuditEstimate | None
     """The estimate as the judgements stand; None while fewer than `FEW` audit items are judged."""
     with workspace.store.read() as conn:
         state = judgements.read_state(conn, project_id, labels=[Label.POSITIVE, Label.HARD_NEGATIVE])
-        mined = {(item.anchor_id, item.document_id) for item in candidates.read_judged(conn, project_id) if item.audit}
-        left = candidates.count_unlikely(conn, project_id)
+        mined = {(item.anchor_id, item.document_id) for item in candidate_table.read_judged(conn, project_id) if item.audit}
+        left = candidate_table.count_unlikely(conn, project_id)
     drawn = [event for event in state if not event.caused_by and _is_audit(event.shown, (event.anchor_id, event.document_id) in mined)]
     if len(drawn) < FEW:
         return None

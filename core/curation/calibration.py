@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from core.curation.mining import PARENT_REASON, RERANKER_REASON, START_RATIO, TWIN_REASON
 from core.model import Label
-from core.store import candidates, judgements
+from core.store import candidate_table, judgements
 from core.workspace import Workspace
 
 MIN_CLICKS = 40
@@ -87,7 +87,7 @@ def read_clicks(workspace: Workspace, project_id: str) -> list[Click]:
     """
     with workspace.store.read() as conn:
         state = judgements.read_state(conn, project_id, labels=[Label.POSITIVE, Label.HARD_NEGATIVE])
-        mined = {(item.anchor_id, item.document_id): item for item in candidates.read_judged(conn, project_id)}
+        mined = {(item.anchor_id, item.document_id): item for item in candidate_table.read_judged(conn, project_id)}
     clicks: list[Click] = []
     for event in state:
         shown = event.shown or {}

@@ -57,6 +57,8 @@ class Followed:
 
     pairs: Sequence[AlsoJudged] = ()
     warnings: Sequence[str] = ()
+    told: str = ""
+    """What came of a wish for more like it."""
 
 
 def apply_decision(conn: Connection, project_id: str, event: Judgement, twins: Twins, *, saw: str | None = None, now: float | None = None) -> Followed:
@@ -108,12 +110,21 @@ def undo_decision(conn: Connection, project_id: str, client_id: str, *, author: 
     return Followed(_tell(conn, project_id, taken), [f"{event.document_id} was judged again since, and that stays." for event in kept])
 
 
+def retell(conn: Connection, project_id: str, client_ids: Sequence[str]) -> dict[str, Followed]:
+    """What followed from decisions and undos that are in the log already, by their ids; those from which nothing followed are left out."""
+    caused: dict[str, list[Judgement]] = {}
+    for event in judgements.read_caused(conn, project_id, *client_ids):
+        caused.setdefault(event.caused_by or "", []).append(event)
+    return {client_id: Followed(_tell(conn, project_id, events)) for client_id, events in caused.items()}
+
+
 def _derive_events(conn: Connection, project_id: str, event: Judgement, twins: Twins) -> list[Judgement]:
     """The events of all other pairs that the decision holds for too, by anchor and document id."""
     if event.label != Label.POSITIVE and event.label not in _GOES_TO_OPEN:
         return []
     anchor_ids = [anchor.id for anchor in corpus.read_paraphrases(conn, project_id, event.anchor_id)]
-    document_ids = sorted(corpus.get_documents(conn, project_id, twins.of(event.document_id)))
+    alike = twins.of(event.document_id)
+    document_ids = sorted(corpus.get_documents(conn, project_id, alike)) if len(alike) > 1 else alike
     pairs = [(anchor_id, document_id) for anchor_id in anchor_ids for document_id in document_ids]
     if len(pairs) < 2:
         return []
@@ -152,6 +163,8 @@ def _find_contradictions(conn: Connection, project_id: str, event: Judgement, tw
         return []
     anchor_ids = [anchor.id for anchor in corpus.read_paraphrases(conn, project_id, event.anchor_id)]
     alike = set(twins.of(event.document_id))
+    if len(anchor_ids) * len(alike) == 1:
+        return []
     answers = judgements.read_state(conn, project_id, labels=[Label.POSITIVE], anchor_ids=anchor_ids)
     found = [item for item in answers if item.document_id in alike and item.grade > 0]
     near = sorted({item.document_id for item in found} - {event.document_id})

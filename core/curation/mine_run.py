@@ -13,6 +13,7 @@ from core.curation.calibration import Calibration, calibrate
 from core.curation.mining import Mining, MiningInput, mine_candidates
 from core.curation.near_duplicates import ensure_twins
 from core.curation.options import read_options
+from core.curation.overlap import draw_overlap
 from core.curation.split import ensure_split, read_positives
 from core.model import Anchor, CandidateStatus, Document, Label, ModelRecord, PairsmithError, Part
 from core.retrieval.encoder import embed_anchors, embed_documents
@@ -95,6 +96,7 @@ def mine_project(workspace: Workspace, project_id: str, record: ModelRecord, opt
     on_stage("Saving the queue", 4, _STEPS)
     with workspace.store.write() as conn:
         candidates.replace_candidates(conn, project_id, found, refused=forbidden)
+    draw_overlap(workspace, project_id, read_options(project).overlap)
     return {
         "anchors": len(training),
         "candidates": len(found),

@@ -203,7 +203,7 @@ def _fuse_ranks(pool: Pool) -> NDArray[np.float64]:
     among the first fifty than the ratio, which an anchor with a distant lowest answer inflates (`python -m tests.bench suspicious`).
     """
     ranks = (pool.dense_rank, pool.lexical_rank)
-    return np.sum([np.where(rank > 0, 1.0 / (RRF_K + rank), 0.0) for rank in ranks], axis=0)
+    return np.asarray(np.sum([np.where(rank > 0, 1.0 / (RRF_K + rank), 0.0) for rank in ranks], axis=0), dtype=np.float64)
 
 
 def _word_reasons(data: MiningInput, ordered: Ordered, why: Ints, aside: NDArray[np.bool_], judged_twin: Ints, ids: Sequence[str]) -> list[str]:

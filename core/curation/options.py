@@ -11,6 +11,27 @@ from core.model import PairsmithError, Project
 from core.store import projects
 from core.workspace import Workspace
 
+DEFAULT_KEYS: Mapping[str, str] = {
+    "hard_negative": "a",
+    "fully": "p",
+    "partly": "2",
+    "touches": "1",
+    "ambiguous": "b",
+    "skipped": "s",
+    "cannot_judge": "n",
+    "undo": "u",
+    "reason": "e",
+    "note": "t",
+    "full": "f",
+    "marks": "d",
+    "more": "m",
+    "search": "/",
+    "help": "?",
+}
+"""The keys of the judging panel, by action."""
+RESERVED_KEYS = "cr"
+"""Streamlit's own: clear the cache, rerun."""
+
 
 @dataclass(frozen=True)
 class CurationOptions:
@@ -33,11 +54,32 @@ def read_options(project: Project) -> CurationOptions:
 
 
 def change_options(workspace: Workspace, project_id: str, **changes: Any) -> CurationOptions:
-    """Set some options of a project and return them all. Raises `PairsmithError` for a target below 1."""
+    """Set some options of a project and return them all. Raises `PairsmithError` for a target below 1, and for keys that cannot be told apart or used."""
     if changes.get("negatives_target", 1) < 1:
         raise PairsmithError(f"A target of {changes['negatives_target']} hard negatives an anchor is no target. Give 1 or more.")
+    if "keys" in changes:
+        changes["keys"] = check_keys(changes["keys"])
     with workspace.store.write() as conn:
         project = projects.get_project(conn, project_id)
         options = CurationOptions(**asdict(read_options(project)) | changes)
         projects.set_options(conn, project_id, {**project.options, **asdict(options)})
     return options
+
+
+def check_keys(keys: Mapping[str, str]) -> dict[str, str]:
+    """The keys that differ from the usual ones, in lower case. Raises `PairsmithError` for what cannot be used.
+
+    That is an action that does not exist, a key that is not one printable character or is reserved, and two actions on one key.
+    """
+    unknown = sorted(set(keys) - set(DEFAULT_KEYS))
+    if unknown:
+        raise PairsmithError(f"{unknown[0]!r} is no action of the judging panel. There are: {', '.join(DEFAULT_KEYS)}.")
+    chosen = {action: str(keys.get(action, usual)).strip().lower() for action, usual in DEFAULT_KEYS.items()}
+    for action, key in chosen.items():
+        if len(key) != 1 or not key.isprintable() or key in RESERVED_KEYS:
+            raise PairsmithError(f"{key!r} cannot be the key for {action.replace('_', ' ')}: give one character, and neither C nor R.")
+    doubled = next((key for key in chosen.values() if list(chosen.values()).count(key) > 1), None)
+    if doubled is not None:
+        names = " and ".join(action.replace("_", " ") for action, key in chosen.items() if key == doubled)
+        raise PairsmithError(f"The key {doubled.upper()} would mean {names} at once. Give each its own.")
+    return {action: key for action, key in chosen.items() if key != DEFAULT_KEYS[action]}

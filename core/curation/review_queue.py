@@ -13,16 +13,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core.curation.agreement import REFEREE
-from core.curation.fan_out import Followed, Twins, apply_decision, undo_decision
+from core.curation.alike import propose_alike
+from core.curation.fan_out import Followed, Twins, apply_decision, retell, undo_decision
 from core.curation.shown import add_shown, describe_figures
 from core.curation.twins import read_twins
 from core.model import Candidate, Document, Judgement, Label, PairsmithError, Source
+from core.roles import require_lead
 from core.store import candidates, corpus, judgements
 from core.workspace import Workspace
 
 LEASE_S = 900.0
-BATCH = 30
+BATCH = 50
 POSITIVE_SHOWN = 2
+RECENT = 50
+"""Decisions of a person that undo can go back through after a reload."""
 
 
 @dataclass(frozen=True)
@@ -88,32 +92,90 @@ def apply_events(
     """Apply events from a panel's outbox, in order; `view` says where they were decided (as in `core.curation.shown`).
 
     An event is `{client_id, anchor_id, document_id, label, grade?, reason?, note?, source?, saw?, positives?, shown_at?, decided_at?, active_ms?}` with times
-    in seconds and `positives` the ids shown beside the document, or `{client_id, undoes}` to take an earlier one back with all that followed from it.
+    in seconds, `positives` the ids shown beside the document and `saw` the client id of the word on the pair that was shown; or `{client_id, undoes}` to
+    take an earlier one back with all that followed from it; or `{client_id, more: true, anchor_id, document_id}` to have more like an answer put at the
+    head of the queue.
     """
     stored: list[str] = []
     refused: dict[str, str] = {}
     followed: dict[str, Followed] = {}
     at = time.time() if now is None else now
-    twins = Twins(read_twins(workspace, project_id)) if events else Twins(None)
+    with workspace.store.read() as conn:  # most of a sending is often known: an outbox is sent whole until it is acknowledged
+        sent = [str(event.get("client_id")).encode("utf-8", "ignore").decode("utf-8") for event in events]
+        known = judgements.known_events(conn, project_id, sent)
+        followed |= retell(conn, project_id, sorted(known))
+    twins = Twins(read_twins(workspace, project_id) if len(known) < len(events) else None)
     for event in events:
         client_id = event.get("client_id")
         if not isinstance(client_id, str) or not 8 <= len(client_id) <= 64 or not client_id.isprintable():
             refused[str(client_id)] = "The event carries no usable id."
             continue
-        try:
-            with workspace.store.write() as conn:
-                if event.get("undoes"):
-                    found = undo_decision(conn, project_id, _clean(event["undoes"], 64), author=author, undo_id=client_id, now=at)
-                else:
-                    decision = add_shown(conn, project_id, _read_event(event, client_id, author), view=view, positives=_read_ids(event.get("positives")))
-                    saw = _clean(event.get("saw"), 64) or None
-                    found = apply_decision(conn, project_id, decision, twins, saw=saw, now=at)
+        if client_id in known:
             stored.append(client_id)
-            if found and (found.pairs or found.warnings):
+            continue
+        try:
+            found = _apply_event(workspace, project_id, author, client_id, event, twins, view, at)
+            stored.append(client_id)
+            if found and (found.pairs or found.warnings or found.told):
                 followed[client_id] = found
         except PairsmithError as error:
             refused[client_id] = str(error)
     return Applied(stored, refused, followed)
+
+
+def _apply_event(
+    workspace: Workspace, project_id: str, author: str, client_id: str, event: Mapping[str, Any], twins: Twins, view: str, now: float
+) -> Followed | None:
+    if event.get("more"):
+        anchor_id, document_id = _clean(event.get("anchor_id"), 10_000), _clean(event.get("document_id"), 10_000)
+        return Followed(told=look_alike(workspace, project_id, author, anchor_id, document_id, twins, now=now))
+    with workspace.store.write() as conn:
+        if event.get("undoes"):
+            return undo_decision(conn, project_id, _clean(event["undoes"], 64), author=author, undo_id=client_id, now=now)
+        decision = add_shown(conn, project_id, _read_event(event, client_id, author), view=view, positives=_read_ids(event.get("positives")))
+        return apply_decision(conn, project_id, decision, twins, saw=_clean(event.get("saw"), 64) or None, now=now)
+
+
+def look_alike(workspace: Workspace, project_id: str, author: str, anchor_id: str, document_id: str, twins: Twins, *, now: float | None = None) -> str:
+    """Put more documents like an answer at the head of the author's queue, and say in words what came of it."""
+    try:
+        found = propose_alike(workspace, project_id, author, anchor_id, document_id, twins, lease_s=LEASE_S, now=now)
+    except PairsmithError as error:
+        return str(error)
+    queued = f"{found.queued} like it {'comes' if found.queued == 1 else 'come'} next." if found.queued else "Nothing more like it is left to judge."
+    return f"{queued} {found.note}".strip()
+
+
+def take_over_records(workspace: Workspace, project_id: str, author: str, holder: str, *, now: float | None = None) -> int:
+    """Have `author` judge what `holder` holds; returns how many records. Leads only; anybody gets them once the lease is over. Raises `PairsmithError`."""
+    require_lead(workspace.settings, author, "take over what somebody else holds")
+    with workspace.store.write() as conn:
+        return candidates.take_over(conn, project_id, author, holder, lease_s=LEASE_S, now=now)
+
+
+def count_skipped(workspace: Workspace, project_id: str, author: str) -> int:
+    """How many records this person skipped, and nobody judged since."""
+    with workspace.store.read() as conn:
+        return len(judgements.read_own(conn, project_id, author, label=Label.SKIPPED))
+
+
+def bring_back_skipped(workspace: Workspace, project_id: str, author: str) -> int:
+    """Take this person's skips back, all or none, so that their records come again. Returns how many."""
+    with workspace.store.write() as conn:
+        skipped = judgements.read_own(conn, project_id, author, label=Label.SKIPPED)
+        for event in skipped:
+            judgements.undo_judgement(conn, project_id, event.client_id, author=author)
+    return len(skipped)
+
+
+def recent_decisions(workspace: Workspace, project_id: str, author: str, *, n: int = RECENT) -> list[tuple[Judgement, ReviewRecord]]:
+    """This person's last decisions in review that still stand, oldest first, each with its record: what undo goes back through after a reload."""
+    with workspace.store.read() as conn:
+        own = judgements.read_own(conn, project_id, author, source=Source.MINED, limit=n)
+        found = [candidates.find_candidate(conn, project_id, event.anchor_id, event.document_id) for event in own]
+    pairs = [(event, candidate) for event, candidate in zip(own, found, strict=True) if candidate is not None]
+    records = _to_records(workspace, project_id, [candidate for _, candidate in pairs])
+    return list(zip([event for event, _ in pairs], records, strict=True))[::-1]
 
 
 def mark_answer(

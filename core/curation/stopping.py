@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from core.curation.audit import AuditEstimate, estimate_left
 from core.curation.options import read_options
 from core.model import Label, Part, ValuePoint
 from core.store import projects, value_points
@@ -77,23 +78,11 @@ class Target:
 
 
 @dataclass(frozen=True)
-class WrongLeft:
-    """Answers among the candidates nobody reviewed that do not look like answers, from random checks: shares in [0, 1]."""
-
-    share: float
-    low: float
-    high: float
-    judged: int
-    answers: int
-    left: int
-
-
-@dataclass(frozen=True)
 class Stopping:
     """Everything there is to decide by."""
 
     target: Target
-    wrong: WrongLeft | None
+    wrong: AuditEstimate | None
     """None until enough random checks were judged."""
     points: Sequence[ValuePoint]
     word: Word
@@ -147,7 +136,7 @@ def read_stopping(workspace: Workspace, project_id: str, *, author: str | None =
         pace_s=find_pace(timed),
         yield_share=sum(label == Label.HARD_NEGATIVE for label in labels) / len(labels) if labels else None,
     )
-    return Stopping(target, _read_wrong(workspace, project_id), points, advise(points, development=parts[Part.DEV]), since)
+    return Stopping(target, estimate_left(workspace, project_id), points, advise(points, development=parts[Part.DEV]), since)
 
 
 def find_pace(active_ms: Sequence[int]) -> float | None:
@@ -187,12 +176,3 @@ def explain_few(development: int) -> str:
         f"Too few anchors to measure on: {development} with answers are set apart for development, and {FEWEST_DEVELOPMENT} are needed. "
         f"Label answers of about {round(missing / 0.15)} more anchors; about one in seven is set apart."
     )
-
-
-def _read_wrong(workspace: Workspace, project_id: str) -> WrongLeft | None:
-    try:
-        from core.curation.audit import estimate_left  # type: ignore[import-untyped, unused-ignore]
-    except ModuleNotFoundError:
-        return None
-    found = estimate_left(workspace, project_id)
-    return None if found is None else WrongLeft(found.share, found.low, found.high, found.judged, found.answers, found.left)

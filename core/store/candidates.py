@@ -18,7 +18,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, delete, fal
 
 from core.model import MACHINES, Candidate, CandidateStatus, Source
 from core.store.projects import take_turn
-from core.store.tables import anchors, candidates, documents, judgement_state, judgements
+from core.store.tables import candidates, judgement_state, judgements
 
 _CHUNK = 500
 _FIELDS = {field.name for field in fields(Candidate)}
@@ -100,15 +100,46 @@ def lease_candidates(conn: Connection, project_id: str, author: str, *, n: int, 
         .values(lease_author=author, lease_until=at + lease_s)
         .returning(*candidates.columns)
     )
-    rows = [_to_candidate(row) for row in conn.execute(statement)]
+    rows = [to_candidate(row) for row in conn.execute(statement)]
     return sorted(rows, key=lambda item: (-item.priority, item.anchor_id, item.document_id))
+
+
+def put_first(conn: Connection, project_id: str, items: Sequence[Candidate], *, author: str, lease_s: float, now: float | None = None) -> int:
+    """Put candidates before all others, in their order, leased to `author`. Returns how many of them wait there now that did not before.
+
+    Passed over: pairs that are judged, that somebody else holds, and that stand in the queue for the same reason already.
+    """
+    at = time.time() if now is None else now
+    c, state = candidates.c, judgement_state.c
+    wanted = {(item.anchor_id, item.document_id): item for item in items}
+    keys = list(wanted)
+    if not keys:
+        return 0
+    judged = select(state.anchor_id, state.document_id).where(state.project_id == project_id, tuple_(state.anchor_id, state.document_id).in_(keys))
+    for row in conn.execute(judged):
+        wanted.pop((row.anchor_id, row.document_id), None)
+    standing = {(row.anchor_id, row.document_id): row for row in conn.execute(select(candidates).where(c.project_id == project_id, _one_of(keys)))}
+    highest = float(conn.execute(select(func.max(c.priority)).where(c.project_id == project_id)).scalar() or 0.0)
+    placed = 0
+    for place, (key, item) in enumerate(wanted.items()):
+        values = {"status": item.status.value, "reason": item.reason, "priority": highest + len(wanted) - place}
+        lease = {"lease_author": author, "lease_until": at + lease_s}
+        known = standing.get(key)
+        if known is None:
+            conn.execute(candidates.insert().values(**vars(item) | {"project_id": project_id} | values | lease))
+        elif known.reason == item.reason or (known.lease_until > at and known.lease_author != author):
+            continue
+        else:
+            conn.execute(update(candidates).where(c.project_id == project_id, c.anchor_id == key[0], c.document_id == key[1]).values(**values | lease))
+        placed += 1
+    return placed
 
 
 def find_candidate(conn: Connection, project_id: str, anchor_id: str, document_id: str) -> Candidate | None:
     """The candidate of this pair, in whatever state, or None."""
     c = candidates.c
     row = conn.execute(select(candidates).where(c.project_id == project_id, c.anchor_id == anchor_id, c.document_id == document_id)).one_or_none()
-    return _to_candidate(row) if row else None
+    return to_candidate(row) if row else None
 
 
 def count_queue(conn: Connection, project_id: str, author: str, *, now: float | None = None) -> dict[str, int]:
@@ -130,6 +161,42 @@ def first_release(conn: Connection, project_id: str, author: str, *, now: float 
     return None if found is None else float(found)
 
 
+@dataclass(frozen=True)
+class Holder:
+    """How many open candidates somebody holds, and until when the last of them."""
+
+    author: str
+    count: int
+    until: float
+
+
+def read_holders(conn: Connection, project_id: str, author: str, *, now: float | None = None) -> list[Holder]:
+    """Who else holds open candidates: most first, then by name."""
+    at = time.time() if now is None else now
+    c = candidates.c
+    query = (
+        select(c.lease_author, func.count().label("held"), func.max(c.lease_until).label("until"))
+        .where(_open(project_id, author), c.lease_until > at, c.lease_author != author)
+        .group_by(c.lease_author)
+    )
+    return sorted((Holder(row.lease_author, int(row.held), float(row.until)) for row in conn.execute(query)), key=lambda item: (-item.count, item.author))
+
+
+def take_over(conn: Connection, project_id: str, author: str, holder: str, *, lease_s: float, now: float | None = None) -> int:
+    """Lease to `author` what `holder` holds of the open candidates. Returns how many. What the former holder still answers counts as ever.
+
+    Who may do this is for the caller to decide: `core.curation.review_queue.take_over_records`.
+    """
+    at = time.time() if now is None else now
+    c = candidates.c
+    statement = update(candidates).where(_open(project_id, author), c.lease_author == holder, c.lease_until > at)
+    return conn.execute(statement.values(lease_author=author, lease_until=at + lease_s)).rowcount
+
+
+def _one_of(keys: Sequence[tuple[str, str]]) -> ColumnElement[bool]:
+    return tuple_(candidates.c.anchor_id, candidates.c.document_id).in_(keys)
+
+
 def _open(project_id: str, author: str) -> ColumnElement[bool]:
     """Queued pairs of which more is to be said, those that wait for another expert's word only where `author` has said nothing of them."""
     c = candidates.c
@@ -145,99 +212,7 @@ def _standing_words() -> list[ColumnElement[bool]]:
     return [*pair, log.author.not_in(MACHINES), log.undoes.is_(None), log.caused_by.is_(None), ~taken_back.exists()]
 
 
-def _to_candidate(row: Row[tuple[object, ...]]) -> Candidate:
+def to_candidate(row: Row[tuple[object, ...]]) -> Candidate:
+    """A row of the table, or of a join that holds its columns."""
     values = {name: value for name, value in row._mapping.items() if name in _FIELDS}
     return Candidate(**values | {"status": CandidateStatus(row.status)})
-
-
-@dataclass(frozen=True)
-class CandidateRow:
-    """A candidate as a table shows it: with the anchor's text, the beginning of the document's, and what was said of the pair."""
-
-    candidate: Candidate
-    anchor: str
-    document: str
-    label: str
-    """The standing label; empty while the pair is unjudged."""
-
-
-@dataclass(frozen=True)
-class CandidateFilter:
-    """Which candidates are wanted; empty fields want all."""
-
-    status: str = ""
-    reason: str = ""
-    """The beginning of the reason."""
-    anchor: str = ""
-    """Part of the anchor's text (case ignored for ASCII), or its whole id."""
-    audit: bool = False
-    """Audit items alone."""
-
-
-def count_candidates(conn: Connection, project_id: str, wanted: CandidateFilter = CandidateFilter()) -> int:
-    """How many candidates the filter lets through."""
-    return int(conn.execute(_filter(select(func.count()), project_id, wanted)).scalar_one())
-
-
-def page_candidates(
-    conn: Connection, project_id: str, wanted: CandidateFilter = CandidateFilter(), *, offset: int = 0, limit: int = 50, width: int = 160
-) -> list[CandidateRow]:
-    """A page of the candidates that the filter lets through, in the queue's order, set-aside ones last; documents cut to `width` characters."""
-    state, c = judgement_state, candidates.c
-    text = func.substr(func.trim(documents.c.title + " " + documents.c.text), 1, width)
-    query = _filter(select(candidates, anchors.c.text.label("anchor"), text.label("document"), state.c.label.label("label")), project_id, wanted).join(
-        documents, and_(documents.c.project_id == c.project_id, documents.c.id == c.document_id)
-    )
-    same = and_(state.c.project_id == c.project_id, state.c.anchor_id == c.anchor_id, state.c.document_id == c.document_id)
-    rows = conn.execute(query.outerjoin(state, same).order_by(c.priority.desc(), c.anchor_id, c.document_id).offset(offset).limit(limit)).all()
-    return [CandidateRow(_to_candidate(row), row.anchor, row.document, row.label or "") for row in rows]
-
-
-def count_reasons(conn: Connection, project_id: str) -> dict[str, int]:
-    """How many candidates each reason has, without the ids that some name, the most frequent first."""
-    counts: dict[str, int] = {}
-    for reason, n in conn.execute(select(candidates.c.reason, func.count()).where(candidates.c.project_id == project_id).group_by(candidates.c.reason)):
-        start = "near-duplicate of " if reason.startswith("near-duplicate of ") and reason != "near-duplicate of an answer" else reason
-        counts[start] = counts.get(start, 0) + int(n)
-    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
-
-
-def count_statuses(conn: Connection, project_id: str) -> dict[str, int]:
-    """How many candidates there are of each status, `audit` items among them, and how many are `judged`."""
-    c = candidates.c
-    columns = [func.count().filter(c.status == status.value).label(status.value) for status in CandidateStatus]
-    columns += [func.count().filter(c.audit).label("audit"), func.count().filter(_judged()).label("judged")]
-    return {name: int(n) for name, n in conn.execute(select(*columns).where(c.project_id == project_id)).one()._mapping.items()}
-
-
-def read_judged(conn: Connection, project_id: str) -> list[Candidate]:
-    """The candidates, as last mined, whose pairs are judged now, by anchor and document id."""
-    c = candidates.c
-    query = select(candidates).where(c.project_id == project_id, _judged()).order_by(c.anchor_id, c.document_id)
-    return [_to_candidate(row) for row in conn.execute(query)]
-
-
-def count_unlikely(conn: Connection, project_id: str) -> int:
-    """How many unjudged candidates do not look like answers: proposed, or only further down than the queue reaches."""
-    c = candidates.c
-    safe = or_(c.status == CandidateStatus.PROPOSED.value, and_(c.status == CandidateStatus.SET_ASIDE.value, c.reason == FURTHER_REASON))
-    return int(conn.execute(select(func.count()).select_from(candidates).where(c.project_id == project_id, safe, ~_judged())).scalar_one())
-
-
-def _judged() -> ColumnElement[bool]:
-    c, state = candidates.c, judgement_state.c
-    return select(1).where(state.project_id == c.project_id, state.anchor_id == c.anchor_id, state.document_id == c.document_id).exists()
-
-
-def _filter(query: Select[Any], project_id: str, wanted: CandidateFilter) -> Select[Any]:
-    c = candidates.c
-    chosen = (
-        query.select_from(candidates).join(anchors, and_(anchors.c.project_id == c.project_id, anchors.c.id == c.anchor_id)).where(c.project_id == project_id)
-    )
-    if wanted.status:
-        chosen = chosen.where(c.status == wanted.status)
-    if wanted.reason:
-        chosen = chosen.where(c.reason.startswith(wanted.reason, autoescape=True))
-    if wanted.anchor:
-        chosen = chosen.where(or_(anchors.c.text.icontains(wanted.anchor, autoescape=True), c.anchor_id == wanted.anchor))
-    return chosen.where(c.audit) if wanted.audit else chosen

@@ -104,10 +104,13 @@ def find_event(conn: Connection, project_id: str, client_id: str) -> Judgement |
     return _to_judgement(row) if row else None
 
 
-def read_caused(conn: Connection, project_id: str, client_id: str) -> list[Judgement]:
-    """The events that followed from the event `client_id`, in order."""
-    query = select(judgements).where(judgements.c.project_id == project_id, judgements.c.caused_by == client_id)
-    return [_to_judgement(row) for row in conn.execute(query.order_by(judgements.c.seq))]
+def read_caused(conn: Connection, project_id: str, *client_ids: str) -> list[Judgement]:
+    """The events that followed from these events, in order."""
+    found: list[Judgement] = []
+    for start in range(0, len(client_ids), _CHUNK):
+        query = select(judgements).where(judgements.c.project_id == project_id, judgements.c.caused_by.in_(client_ids[start : start + _CHUNK]))
+        found += [_to_judgement(row) for row in conn.execute(query.order_by(judgements.c.seq))]
+    return found
 
 
 def known_events(conn: Connection, project_id: str, client_ids: Sequence[str]) -> set[str]:
@@ -169,6 +172,19 @@ def read_state_at(conn: Connection, project_id: str, seq: int, *, labels: Sequen
     said = [label for label in labels or Label if label != Label.UNJUDGED]
     query = select(judgements).where(log.seq.in_(newest), log.label.in_([label.value for label in said]))
     return [_to_judgement(row) for row in conn.execute(query.order_by(log.anchor_id, log.document_id))]
+
+
+def read_own(
+    conn: Connection, project_id: str, author: str, *, label: Label | None = None, source: Source | None = None, limit: int | None = None
+) -> list[Judgement]:
+    """Decisions of one person that stand as they were made, newest first: no consequence of another, nothing that an undo brought back."""
+    state = judgement_state.c
+    query = select(judgement_state).where(state.project_id == project_id, state.author == author, state.undoes.is_(None), state.caused_by.is_(None))
+    if label is not None:
+        query = query.where(state.label == label.value)
+    if source is not None:
+        query = query.where(state.source == source.value)
+    return [_to_judgement(row) for row in conn.execute(query.order_by(state.seq.desc()).limit(limit))]
 
 
 def read_qrels(conn: Connection, project_id: str) -> dict[str, dict[str, int]]:

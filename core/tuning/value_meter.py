@@ -89,7 +89,7 @@ def measure_value(workspace: Workspace, project_id: str, on_stage: OnStage, *, f
         with threadpool_limits(
             limits=1, user_api="blas"
         ):  # the fit runs beside people's work: on a busy machine threads that wait for each other took 40 times as long
-            points.append(_measure_point(ground, read_state_at(log, checkpoint.last_seq), checkpoint, earlier, config, on_step))
+            points.append(_measure_point(ground, fold_log(log, checkpoint.last_seq), checkpoint, earlier, config, on_step))
     with workspace.store.write() as conn:
         value_points.drop_points(conn, project_id, keep_truth=None if fresh else ground.truth)
         for point in points:
@@ -130,7 +130,7 @@ def is_decision(event: Judgement) -> bool:
     return event.undoes is None and event.caused_by is None and event.source != Source.IMPORT
 
 
-def read_state_at(log: Sequence[Judgement], last_seq: int) -> State:
+def fold_log(log: Sequence[Judgement], last_seq: int) -> State:
     """The last event of each pair up to `last_seq`, pairs that were opened again left out."""
     state: State = {}
     for event in log:

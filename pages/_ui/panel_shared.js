@@ -46,6 +46,7 @@ class Outbox {
   pending() {
     const pairs = new Map()
     for (const event of this.read()) {
+      if (event.more) continue // asks for records, and judges none
       const judged = !event.undoes
       const before = pairs.get(pairOf(event))
       const openFirst = before ? before.openFirst : judged

@@ -9,8 +9,10 @@ from ipaddress import ip_address
 
 import streamlit as st
 
+from core.roles import is_allowed, is_lead
 from core.settings import load_settings
 
+__all__ = ["LOCAL_AUTHOR", "draw_identity", "is_allowed", "is_lead_here", "is_loopback", "require_author"]
 LOCAL_AUTHOR = "local"
 
 
@@ -33,16 +35,9 @@ def require_author() -> str:
     return author
 
 
-def is_allowed(email: str, allowed: str, *, verified: bool = True) -> bool:
-    """Whether the list lets the address in. `allowed`: addresses and `@domains` with commas between, in any case; an empty list lets everybody in.
-
-    `verified`: False where the provider says that it has not checked the address; a list lets no such address in, since anybody can claim it.
-    """
-    entries = {entry.strip().lower() for entry in allowed.split(",")} - {""}
-    if not entries:
-        return True
-    name, at, domain = email.strip().lower().rpartition("@")
-    return verified and bool(name and domain) and not entries.isdisjoint({name + at + domain, at + domain})
+def is_lead_here(author: str) -> bool:
+    """Whether who works here leads: no unchecked address does. What only leads may do is refused by `core.roles` too."""
+    return is_lead(load_settings(), author) and (not load_settings().require_sign_in or str(st.user.get("email_verified", True)).lower() != "false")
 
 
 def is_loopback(address: str | None) -> bool:

@@ -69,7 +69,7 @@ def run() -> Row:
         pool.append(np.mean([(item.anchor_id, item.document_id) in hidden for item in found]))
         number.append(len(hidden))
     share, random_share = float(np.mean(ours)), float(np.mean(pool))
-    notes = f"shares of hidden answers, not seconds: first {FIRST} {share:.2f} ({min(ours):.2f}–{max(ours):.2f}), all suspicious {np.mean(flagged):.3f}, all candidates "
-    notes += f"{random_share:.3f}; "
+    notes = f"shares of hidden answers, not seconds: first {FIRST} {share:.2f} ({min(ours):.2f}–{max(ours):.2f}), "
+    notes += f"all suspicious {np.mean(flagged):.3f}, all candidates {random_share:.3f}; "
     notes += f"about {np.mean(number):.0f} hidden, {SEEDS} seeds, contracts sample"
     return Row("suspicious", share, random_share, share / random_share, "≥ 3", notes)

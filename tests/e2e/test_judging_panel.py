@@ -55,9 +55,10 @@ def as_marks(events: list[Judgement]) -> list[tuple[str, str, Label, int]]:
 
 
 def press(tab: Page, keys: str, delay_ms: int = 50) -> list[tuple[str, str, Label, int]]:
-    """Press keys one after the other; returns what each was pressed on and must mean."""
+    """Press keys one after the other, each with a record on the screen; returns what each was pressed on and must mean."""
     meant = []
     for key in keys:
+        expect(tab.locator(f"{PANEL}:not([data-pair=''])")).to_be_attached()  # a busy server may leave the queue empty for a moment
         meant.append((*shown_pair(tab), *KEYS[key]))
         tab.keyboard.press(key)
         tab.wait_for_timeout(delay_ms)

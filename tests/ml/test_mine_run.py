@@ -11,16 +11,16 @@ from core.curation.mining import Mining
 from core.curation.options import change_options
 from core.evaluation.systems import find_system
 from core.model import Anchor, Candidate, CandidateStatus, Judgement, Label, ModelRecord, PairsmithError, Part, Source
-from core.store import candidates, corpus, judgements
+from core.store import candidate_table, corpus, judgements
 from core.workspace import Workspace
 
 
-def mine(workspace: Workspace, options: Mining = Mining()) -> tuple[dict[str, object], list[Candidate]]:
+def mine(workspace: Workspace, options: Mining | None = None) -> tuple[dict[str, object], list[Candidate]]:
     record = find_system(workspace, "small", "base")
     assert isinstance(record, ModelRecord)
-    result = mine_project(workspace, "small", record, options, lambda *_: None)
+    result = mine_project(workspace, "small", record, options or Mining(), lambda *_: None)
     with workspace.store.read() as conn:
-        return result, [row.candidate for row in candidates.page_candidates(conn, "small", limit=10_000)]
+        return result, [row.candidate for row in candidate_table.page_candidates(conn, "small", limit=10_000)]
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def test_the_parent_field_is_the_projects_and_one_that_no_document_has_is_refuse
     _, found = mine(workspace)
     assert not any(item.same_parent for item in found)  # each topic has two clauses, and both answer its anchor
     change_options(workspace, "small", parent_field="folder")
-    with pytest.raises(PairsmithError, match="'folder'.*topic"):
+    with pytest.raises(PairsmithError, match=r"'folder'.*topic"):
         mine(workspace)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from core.model import Candidate, CandidateStatus, Judgement, Label, Source
-from core.store import Store, candidates, judgements
-from core.store.candidates import FURTHER_REASON, CandidateFilter
+from core.store import Store, candidate_table, candidates, judgements
+from core.store.candidate_table import CandidateFilter
+from core.store.candidates import FURTHER_REASON
 
 ASIDE, PROPOSED, SUSPICIOUS = CandidateStatus.SET_ASIDE, CandidateStatus.PROPOSED, CandidateStatus.SUSPICIOUS
 
@@ -28,7 +29,7 @@ def fill(store: Store, project: str) -> None:
 def test_pages_come_in_the_queues_order_with_texts_and_labels(store: Store, project: str):
     fill(store, project)
     with store.read() as conn:
-        pages = [candidates.page_candidates(conn, project, offset=offset, limit=3) for offset in (0, 3)]
+        pages = [candidate_table.page_candidates(conn, project, offset=offset, limit=3) for offset in (0, 3)]
     assert [(row.candidate.document_id, row.anchor, row.document, row.label) for page in pages for row in page] == [
         ("d1", "question 1", "text 1", ""),
         ("d2", "question 1", "text 2", "hard_negative"),
@@ -50,18 +51,18 @@ def test_filters_take_text_as_it_is(store: Store, project: str):
         CandidateFilter(audit=True): 1,
     }
     with store.read() as conn:
-        assert {item: candidates.count_candidates(conn, project, item) for item in wanted} == wanted
-        assert all(len(candidates.page_candidates(conn, project, item)) == n for item, n in wanted.items())
+        assert {item: candidate_table.count_candidates(conn, project, item) for item in wanted} == wanted
+        assert all(len(candidate_table.page_candidates(conn, project, item)) == n for item, n in wanted.items())
 
 
 def test_counts_by_status_and_reason_and_what_is_left_that_looks_safe(store: Store, project: str):
     fill(store, project)
     with store.read() as conn:
-        assert candidates.count_statuses(conn, project) == {"suspicious": 1, "proposed": 1, "set_aside": 2, "audit": 1, "judged": 1}
-        reasons = candidates.count_reasons(conn, project)
+        assert candidate_table.count_statuses(conn, project) == {"suspicious": 1, "proposed": 1, "set_aside": 2, "audit": 1, "judged": 1}
+        reasons = candidate_table.count_reasons(conn, project)
         assert reasons == {FURTHER_REASON: 1, "near": 1, "near-duplicate of ": 1, "near-duplicate of an answer": 1}
-        assert candidates.count_unlikely(conn, project) == 1
-        assert [item.document_id for item in candidates.read_judged(conn, project)] == ["d2"]
+        assert candidate_table.count_unlikely(conn, project) == 1
+        assert [item.document_id for item in candidate_table.read_judged(conn, project)] == ["d2"]
 
 
 def test_mining_again_takes_nothing_from_a_reviewers_hands(store: Store, project: str):
@@ -80,5 +81,5 @@ def test_what_may_not_be_seen_any_more_and_what_nobody_holds_goes(store: Store, 
         candidates.replace_candidates(conn, project, [made("a1", "d1", 2), made("a1", "d2", 1)])
         candidates.lease_candidates(conn, project, "anna", n=2, lease_s=50, now=100.0)
         candidates.replace_candidates(conn, project, [], refused=frozenset({"d1"}), now=120.0)
-        assert [row.candidate.document_id for row in candidates.page_candidates(conn, project)] == ["d2"]
+        assert [row.candidate.document_id for row in candidate_table.page_candidates(conn, project)] == ["d2"]
         assert candidates.replace_candidates(conn, project, [], now=160.0) == 0

@@ -14,19 +14,24 @@ from typing import Any
 
 import streamlit as st
 
-from core.curation.review_queue import ReviewRecord, apply_events, next_records
-from core.model import Document
+from core.curation.fan_out import Followed
+from core.curation.options import DEFAULT_KEYS, read_options
+from core.curation.passages import choose_answer, mark_text
+from core.curation.review_queue import ReviewRecord, apply_events, next_records, recent_decisions
+from core.model import Document, Judgement, Label
 from core.store.candidates import count_queue
 from pages._ui.page import Page
 
 _HERE = Path(__file__).parent
 _SHARED = _HERE.parent / "panel_shared.js"
 
+_ANSWER = ("acknowledged", "refused", "followed")
+"""What the panel is told of its last sending."""
 _PANEL = st.components.v2.component(
     "judging_panel",
     html=(_HERE / "panel.html").read_text(encoding="utf-8"),
     css=(_HERE / "panel.css").read_text(encoding="utf-8"),
-    js=_SHARED.read_text(encoding="utf-8") + (_HERE / "panel.js").read_text(encoding="utf-8"),
+    js="".join(path.read_text(encoding="utf-8") for path in (_SHARED, _HERE / "panel_parts.js", _HERE / "panel.js")),
 )
 
 
@@ -39,19 +44,18 @@ class Handed:
     held: int
 
 
-def judging_panel(page: Page, *, keys: Mapping[str, str] | None = None) -> Handed:
-    """Draw the panel for the open project: up to 30 leased records, those the expert is at included.
+def judging_panel(page: Page) -> Handed:
+    """Draw the panel for the open project: up to 50 leased records, those the expert is at included.
 
     It draws nothing while there is nothing to judge, to undo or to send, but it is always mounted, so that an outbox left by an earlier visit is sent.
-    `keys`: other keys by action (`hard_negative`, `fully`, `partly`, `touches`, `ambiguous`, `skipped`, `cannot_judge`, `undo`, `reason`, `note`, `help`).
+    Its keys are those of the project's options. After a reload it also gets the expert's last decisions, so that undo goes back through them.
     Only records that are unjudged and not leased to somebody else are handed out; an event is stored once, however often it arrives.
     """
     answer = _take_events(page)
     records = next_records(page.workspace, page.project_id, page.author)
     with page.workspace.store.read() as conn:
         queue = count_queue(conn, page.project_id, page.author)
-    named = {action: name.lower() for action, name in (keys or {}).items()}
-    _mount(page, answer, records=[_to_json(record) for record in records], left=queue["open"], keys=named, drain=False)
+    _mount(page, answer, records=[_to_json(record) for record in records], left=queue["open"], recent=_read_recent(page), drain=False)
     return Handed(records, queue["open"], queue["held"])
 
 
@@ -60,11 +64,12 @@ def drain_outbox(page: Page) -> None:
 
     Nothing is handed out and no key judges; it draws nothing where nothing waits.
     """
-    _mount(page, _take_events(page), records=[], left=0, keys={}, drain=True)
+    _mount(page, _take_events(page), records=[], left=0, recent=[], drain=True)
 
 
 def _mount(page: Page, answer: Mapping[str, Any], **data: object) -> None:
-    owner = {"user": page.author, "project": _name_outbox(page), "acknowledged": answer["acknowledged"], "refused": answer["refused"]}
+    owner = {"user": page.author, "project": _name_outbox(page), "project_id": page.project_id} | {name: answer[name] for name in _ANSWER}
+    owner["keys"] = {**DEFAULT_KEYS, **(read_options(page.project).keys if page.project else {})}
     # The callback is what stores a sending that the panel made while the page was being left: the next page's script runs after it.
     _PANEL(key=_key(page), data=owner | data, on_outbox_change=lambda: _take_events(page))
 
@@ -81,7 +86,7 @@ def _name_outbox(page: Page) -> str:
 def _take_events(page: Page) -> dict[str, Any]:
     """Apply the sending that lies in the panel's state, once, and return what became of the last one."""
     key = _key(page)
-    answer: dict[str, Any] = st.session_state.setdefault(f"{key}-answer", {"sent": None, "acknowledged": [], "refused": {}})
+    answer: dict[str, Any] = st.session_state.setdefault(f"{key}-answer", {"sent": None, "acknowledged": [], "refused": {}, "followed": {}})
     state = st.session_state.get(key)
     outbox = state.get("outbox") if isinstance(state, Mapping) else None
     if not isinstance(outbox, Mapping) or outbox.get("sent") == answer["sent"]:
@@ -91,21 +96,62 @@ def _take_events(page: Page) -> dict[str, Any]:
     found = outbox.get("events")
     events = [event for event in found if isinstance(event, Mapping)] if isinstance(found, Sequence) and not isinstance(found, str) else []
     applied = apply_events(page.workspace, page.project_id, page.author, events)
-    answer |= {"sent": outbox.get("sent"), "acknowledged": list(applied.stored), "refused": dict(applied.refused)}
+    asked = {str(event.get("client_id")): event for event in events}
+    followed = {client_id: _tell_followed(found, asked[client_id]) for client_id, found in applied.followed.items()}
+    answer |= {"sent": outbox.get("sent"), "acknowledged": list(applied.stored), "refused": dict(applied.refused), "followed": followed}
     return answer
 
 
+def _tell_followed(followed: Followed, event: Mapping[str, Any]) -> dict[str, Any]:
+    """What followed from an event, for its line in the panel: the paraphrase is named where the pair is not of the event's own anchor."""
+    pairs = [
+        {
+            "document": " · ".join(part for part in (item.document.id, item.document.title) if part),
+            "anchor": "" if item.anchor.id == event.get("anchor_id") else item.anchor.text,
+        }
+        for item in followed.pairs
+    ]
+    return {"pairs": pairs, "warnings": list(followed.warnings), "told": followed.told, "undone": bool(event.get("undoes"))}
+
+
+def _read_recent(page: Page) -> list[dict[str, Any]]:
+    """The last decisions with their records, in the session's first runs; empty later, when the panel knows better."""
+    key = f"{_key(page)}-recalled"
+    if key not in st.session_state:
+        found = recent_decisions(page.workspace, page.project_id, page.author)
+        st.session_state[key] = [
+            {"client_id": event.client_id, "act": _name_act(event), "reason": event.reason, "note": event.note, "record": _to_json(record)}
+            for event, record in found
+        ]
+    elif st.session_state[f"{_key(page)}-answer"]["sent"] is not None:
+        st.session_state[key] = []
+    recalled: list[dict[str, Any]] = st.session_state[key]
+    return recalled
+
+
+def _name_act(event: Judgement) -> str:
+    return {1: "touches", 2: "partly"}.get(event.grade, "fully") if event.label == Label.POSITIVE else event.label.value
+
+
 def _to_json(record: ReviewRecord) -> dict[str, Any]:
+    compared = choose_answer(record.candidate.text, [document.text for document in record.positives])
+    answer = record.positives[compared].text if compared is not None else None
     return {
         "anchor_id": record.anchor_id,
         "document_id": record.document_id,
         "anchor": record.anchor,
-        "candidate": _show_document(record.candidate),
-        "positives": [_show_document(document) for document in record.positives],
+        "candidate": _show_document(record.candidate, record.anchor, answer),
+        "positives": [
+            _show_document(document, record.anchor, record.candidate.text if place == compared else None) for place, document in enumerate(record.positives)
+        ],
         "answers": record.answers,
+        "figures": record.figures,
     }
 
 
-def _show_document(document: Document) -> dict[str, str]:
+def _show_document(document: Document, anchor: str, other: str | None) -> dict[str, Any]:
+    """A document for the panel: its text in segments, marked against the question and the text it is compared with."""
     fields = [f"{name.replace('_', ' ')}: {value}" for name, value in document.fields.items() if value]
-    return {"place": " · ".join([document.id, *fields]), "title": document.title, "text": document.text}
+    marked = mark_text(anchor, document.text, other)
+    text = {"before": marked.before, "passage": marked.passage, "after": marked.after}
+    return {"id": document.id, "place": " · ".join([document.id, *fields]), "title": document.title} | text

@@ -4,26 +4,10 @@
 // expert's own note only) before the next record is drawn, and leaves it only when the server has stored or refused it; text goes in by
 // textContent. New data never changes the record under the expert's eyes while keys are being pressed.
 
-const DECISIONS = {
-  hard_negative: { label: "hard_negative", name: "Hard negative", key: "a", help: "Looks like an answer and is none. What the model learns to keep away." },
-  fully: { label: "positive", grade: 3, name: "Answers fully", key: "p", help: "Actually relevant: it answers the question fully (grade 3)." },
-  partly: { label: "positive", grade: 2, name: "Partly", key: "2", help: "Answers part of the question (grade 2)." },
-  touches: { label: "positive", grade: 1, name: "Touches", key: "1", help: "Touches the question without answering it (grade 1)." },
-  ambiguous: { label: "ambiguous", name: "Ambiguous", key: "b", help: "Could be read either way. Left out of training." },
-  skipped: { label: "skipped", name: "Skip", key: "s", help: "Not now, and not in training." },
-  cannot_judge: { label: "cannot_judge", name: "Cannot judge", key: "n", help: "Outside what you can decide. Left out of training." },
-}
-const OTHERS = {
-  undo: { name: "Undo", key: "u", help: "Take back the last decision and go back to its record, as often as you like." },
-  reason: { name: "Reason", key: "e", help: "Choose a reason by its number; it is kept with the next decision." },
-  note: { name: "Note", key: "t", help: "Write a note; Enter or Escape leaves it. Keys typed there judge nothing." },
-  help: { name: "Keys", key: "?", help: "Show or hide this list." },
-}
-const REASONS = ["same topic, other answer", "superseded", "wrong jurisdiction or population", "partial", "boilerplate"]
 const AFTER_KEY_MS = 120
 const AT_LATEST_MS = 600
 const RETRY_MS = 1500
-const RETRY_MOST_MS = 5000
+const RETRY_MOST_MS = 8000
 const OFFLINE_MS = 4000
 const QUIET_MS = 1000
 const SETTLE_MS = 500
@@ -49,12 +33,15 @@ class Panel {
     this.reason = ""
     this.choosing = false
     this.refused = []
+    this.full = false
+    this.notice = null
+    this.told = new Set()
     this.generation = 0
     const name = this.outbox.prefix
-    if (!sittings.has(name)) sittings.set(name, { stack: [], done: this.readDone() })
+    if (!sittings.has(name)) sittings.set(name, { stack: [], done: this.readDone(), spent: [], marks: true })
     this.sitting = sittings.get(name)
     this.lastStamp = Math.max(0, ...this.outbox.read().map(event => event.decided_at))
-    this.keys = { ...Object.fromEntries(Object.entries({ ...DECISIONS, ...OTHERS }).map(([act, it]) => [act, it.key])), ...data.keys }
+    this.keys = data.keys
     this.onKey = this.onKey.bind(this)
     this.onVisible = this.onVisible.bind(this)
     this.onStorage = this.onStorage.bind(this)
@@ -92,10 +79,32 @@ class Panel {
       const left = this.outbox.read().length
       if (left < before) this.retry = RETRY_MS
       this.waitingSince = left ? (left < before ? Date.now() : this.waitingSince) : 0
+      this.recall(data.recent ?? [])
+      for (const [clientId, what] of Object.entries(data.followed ?? {})) this.hear(clientId, what)
       this.merge(data.records ?? [])
     }
     if (first && this.outbox.read().length) this.schedule(0)
     this.draw()
+  }
+
+  // After a reload: the decisions of before, so that undo goes back through them.
+  recall(recent) {
+    if (this.sitting.stack.length) return
+    const pending = this.outbox.read()
+    const undone = new Set(pending.map(event => event.undoes))
+    const made = new Set(pending.map(event => event.client_id))
+    this.sitting.stack = recent.filter(({ client_id }) => !undone.has(client_id) && !made.has(client_id)).map(({ client_id, record, act, reason, note }) => (
+      { clientId: client_id, record, act, reason, note }
+    ))
+  }
+
+  // What followed from a decision is told once, however often the server says it.
+  hear(clientId, what) {
+    if (this.told.has(clientId)) return
+    this.told.add(clientId)
+    this.notice = what
+    const { head, shown, warnings } = tellFollowed(what)
+    this.say([head, ...shown, ...warnings].filter(Boolean).join(" "))
   }
 
   refuse(clientId, why) {
@@ -121,6 +130,11 @@ class Panel {
     for (const [pair, record] of handed) {
       if (!have.has(pair) && !pending.get(pair)?.judged) kept.push(record)
     }
+    // The server's order counts (it may put something next), but never for the record under the expert's eyes.
+    const order = new Map([...handed.keys()].map((pair, place) => [pair, place]))
+    const first = kept[0] && kept[0] === this.shown ? kept.shift() : null
+    kept.sort((one, other) => (order.get(pairOf(one)) ?? -1) - (order.get(pairOf(other)) ?? -1))
+    if (first) kept.unshift(first)
     if (kept[0] !== this.shown && this.lastKey) this.deafUntil = Date.now() + SETTLE_MS
     this.queue = kept
   }
@@ -133,10 +147,11 @@ class Panel {
     const { label, grade, name } = DECISIONS[act]
     const event = {
       client_id: makeId(), anchor_id: record.anchor_id, document_id: record.document_id, label, ...(grade ? { grade } : {}),
-      reason: this.reason, note: this.el("note").value.trim(), shown_at: this.shownAt, decided_at: this.stamp(), active_ms: Math.round(this.activeMs()),
+      reason: this.reason, note: this.el("note").value.trim(), positives: record.positives.map(item => item.id), shown_at: this.shownAt, decided_at: this.stamp(), active_ms: Math.round(this.activeMs()),
     }
     this.outbox.add(event)
-    this.sitting.stack.push({ clientId: event.client_id, record, reason: event.reason, note: event.note })
+    this.sitting.stack.push({ clientId: event.client_id, record, act, reason: event.reason, note: event.note })
+    this.sitting.spent.push(event.active_ms)
     this.count(1)
     this.queue.shift()
     this.clearDraft()
@@ -153,6 +168,8 @@ class Panel {
     }
     const { anchor_id, document_id } = entry.record
     this.outbox.add({ client_id: makeId(), undoes: entry.clientId, anchor_id, document_id, decided_at: this.stamp() })
+    this.sitting.spent.pop()
+    this.notice = null
     this.queue = [entry.record, ...this.queue.filter(record => pairOf(record) !== pairOf(entry.record))]
     this.count(-1)
     this.clearDraft()
@@ -161,6 +178,24 @@ class Panel {
     this.schedule(AFTER_KEY_MS)
     this.draw()
     this.say("Taken back. The record is open again.")
+  }
+
+  // More like the document that was just marked as an answer: through the outbox, as everything.
+  askMore() {
+    const entry = this.sitting.stack.at(-1)
+    if (!entry || DECISIONS[entry.act]?.label !== "positive" || entry.asked) return
+    entry.asked = true
+    const { anchor_id, document_id } = entry.record
+    this.outbox.add({ client_id: makeId(), more: true, anchor_id, document_id, decided_at: this.stamp() })
+    this.schedule(AFTER_KEY_MS)
+    this.say("Looking for more like it.")
+  }
+
+  openSearch() {
+    if (!this.shown) return
+    const link = new URL("label", location.href)
+    link.search = new URLSearchParams({ project: this.data.project_id, anchor: this.shown.anchor_id })
+    window.open(link, "_blank", "noopener")
   }
 
   clearDraft() {
@@ -176,6 +211,13 @@ class Panel {
     else if (name === "note") this.el("note").focus()
     else if (name === "help") this.el("help").hidden = !this.el("help").hidden
     else if (name === "dismiss") this.refused = []
+    else if (name === "more") this.askMore()
+    else if (name === "search") this.openSearch()
+    else if (name === "marks") this.sitting.marks = !this.sitting.marks
+    else if (name === "full") {
+      this.full = !this.full
+      if (this.shown) this.drawTexts(this.shown)
+    }
     else if (name.startsWith("chip-")) this.chooseReason(Number(name.slice(5)))
     this.draw()
   }
@@ -280,25 +322,8 @@ class Panel {
       if (button) labelButton(button, this.keys[act], name, help)
     }
     this.el("note-key").textContent = this.keys.note.toUpperCase()
-    this.el("chips").replaceChildren(...REASONS.map((reason, i) => {
-      const chip = document.createElement("button")
-      chip.type = "button"
-      chip.dataset.act = `chip-${i}`
-      labelButton(chip, String(i + 1), sentence(reason), `Reason: ${reason}`)
-      chip.setAttribute("aria-label", `Reason: ${reason}`)
-      return chip
-    }))
-    const list = document.createElement("dl")
-    for (const [act, { name, help }] of Object.entries({ ...DECISIONS, ...OTHERS })) {
-      const term = document.createElement("dt")
-      const key = document.createElement("kbd")
-      key.textContent = this.keys[act].toUpperCase()
-      term.append(key)
-      const words = document.createElement("dd")
-      words.textContent = act in DECISIONS ? `${name}. ${help}` : help
-      list.append(term, words)
-    }
-    this.el("help").replaceChildren(list)
+    this.el("chips").replaceChildren(...drawChips())
+    this.el("help").replaceChildren(drawHelp(this.keys))
     root.onclick = event => {
       const name = event.target.closest("[data-act]")?.dataset.act
       if (name) this.act(name)
@@ -322,7 +347,14 @@ class Panel {
     this.el("actions").hidden = drain
     this.el("empty").hidden = drain ? !waiting : Boolean(record)
     this.el("empty").textContent = drain ? sayUnsaved(unsaved) : left > 0 || waiting ? "Fetching more records …" : "That was the last one for now. Undo still goes back."
-    this.el("progress").textContent = `${this.sitting.done.toLocaleString("en")} done in this sitting · ${left.toLocaleString("en")} left in the queue`
+    this.el("progress").textContent =
+      `${this.sitting.done.toLocaleString("en")} done in this sitting · ${left.toLocaleString("en")} left in the queue${sayPace(this.sitting.spent, left)}`
+    this.el("bar").hidden = drain
+    this.el("bar").max = Math.max(1, this.sitting.done + left)
+    this.el("bar").value = this.sitting.done
+    this.el("work").dataset.marks = String(this.sitting.marks)
+    this.root.querySelector('[data-act="marks"]').setAttribute("aria-pressed", String(this.sitting.marks))
+    this.drawLast(drain)
     this.el("reasons").dataset.open = String(this.choosing)
     const reason = this.root.querySelector('[data-act="reason"]')
     reason.setAttribute("aria-expanded", String(this.choosing))
@@ -345,12 +377,36 @@ class Panel {
     this.el("question").textContent = record.anchor
     const more = record.answers > record.positives.length ? ` (${record.positives.length} of ${record.answers} shown)` : ""
     this.el("answers-label").textContent = (record.answers > 1 ? "Known answers" : "Known answer") + more
-    const answers = record.positives.map(drawDocument)
-    this.el("answers").replaceChildren(...(answers.length ? answers : [line("p", "text", "No answer is labelled yet.")]))
-    this.el("candidate").replaceChildren(drawDocument(record.candidate))
+    this.full = false
+    this.drawTexts(record)
     this.el("answers").scrollTop = 0
     this.el("candidate").scrollTop = 0
     this.el("question").scrollTop = 0
+  }
+
+  drawTexts(record) {
+    const key = this.keys.full.toUpperCase()
+    const draw = item => drawDocument(item, this.full, key)
+    const answers = record.positives.map(draw)
+    this.el("answers").replaceChildren(...(answers.length ? answers : [line("p", "text", "No answer is labelled yet.")]))
+    this.el("candidate").replaceChildren(draw(record.candidate))
+    this.root.querySelector('[data-act="full"]').disabled = ![record.candidate, ...record.positives].some(item => item.before.length + item.after.length)
+    this.root.querySelector('[data-act="full"]').setAttribute("aria-pressed", String(this.full))
+  }
+
+  // The last decision with its figures, which nobody sees before they decided, and what followed from it.
+  drawLast(drain) {
+    const entry = drain ? null : this.sitting.stack.at(-1)
+    this.el("last").hidden = !entry
+    this.el("last").textContent = entry ? ["Last: " + (DECISIONS[entry.act]?.name ?? entry.act), entry.record.figures].filter(Boolean).join(" · ") : ""
+    const more = this.root.querySelector('[data-act="more"]')
+    more.hidden = !entry || DECISIONS[entry.act]?.label !== "positive"
+    more.disabled = Boolean(entry?.asked)
+    const { head, shown, warnings } = this.notice && !drain ? tellFollowed(this.notice) : { head: "", shown: [], warnings: [] }
+    this.el("followed").hidden = !head && !warnings.length
+    const undo = head && !this.notice.undone ? [line("li", "", `${this.keys.undo.toUpperCase()} on that decision takes all of it back.`)] : []
+    const list = head ? [line("li", "", [head, shown.join("; ")].join(" "))] : []
+    this.el("followed").replaceChildren(...list, ...undo, ...warnings.map(words => line("li", "warning", words)))
   }
 
   countLeft() {
@@ -373,23 +429,6 @@ class Panel {
   say(words) {
     this.el("said").textContent = words
   }
-}
-
-function sentence(words) {
-  return words[0].toUpperCase() + words.slice(1)
-}
-
-function sayUnsaved(n) {
-  const [what, them] = n === 1 ? ["1 judgement is", "it"] : [`${n.toLocaleString("en")} judgements are`, "them"]
-  return `${what} still in this browser and on the way to the server. This page does not count ${them} yet.`
-}
-
-function drawDocument(item) {
-  const article = document.createElement("article")
-  article.append(line("p", "place", item.place))
-  if (item.title) article.append(line("p", "title", item.title))
-  article.append(line("p", "text", item.text))
-  return article
 }
 
 export default function (component) {

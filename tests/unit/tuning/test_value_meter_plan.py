@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.model import Judgement, Label, PairsmithError, Source
-from core.tuning.value_meter import Checkpoint, build_labels, plan_checkpoints, read_state_at
+from core.tuning.value_meter import Checkpoint, build_labels, fold_log, plan_checkpoints
 
 
 def event(seq: int, document: str = "", label: Label = Label.HARD_NEGATIVE, grade: int = 0, **given: object) -> Judgement:
@@ -33,11 +33,11 @@ def test_a_log_without_decisions_has_one_checkpoint() -> None:
 
 def test_the_state_at_a_position_is_the_last_word_before_it() -> None:
     log = [event(1, "d"), event(2, "x"), event(3, "d", Label.POSITIVE, 3), event(4, "x", Label.UNJUDGED, undoes="e2")]
-    assert read_state_at(log, 0) == {}
-    assert read_state_at(log, 2) == {("a", "d"): log[0], ("a", "x"): log[1]}
-    assert read_state_at(log, 4) == {("a", "d"): log[2]}
+    assert fold_log(log, 0) == {}
+    assert fold_log(log, 2) == {("a", "d"): log[0], ("a", "x"): log[1]}
+    assert fold_log(log, 4) == {("a", "d"): log[2]}
     with pytest.raises(PairsmithError, match="no position"):
-        read_state_at([Judgement("new", "a", "d", Label.SKIPPED)], 1)
+        fold_log([Judgement("new", "a", "d", Label.SKIPPED)], 1)
 
 
 def test_answers_pull_by_grade_and_what_is_unsure_or_alike_is_masked() -> None:

@@ -1,0 +1,76 @@
+"""Around the review queue: more like an answer, who holds what, and the guideline."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from core.cli.app import Json, ProjectName, app, open_project
+from core.cli.output import Out
+from core.curation.alike import propose_alike
+from core.curation.fan_out import Twins
+from core.curation.guideline import read_versions, write_guideline
+from core.curation.review_queue import LEASE_S, bring_back_skipped, count_skipped, take_over_records
+from core.curation.twins import read_twins
+from core.model import PairsmithError
+from core.store import candidates, projects
+
+
+@app.command()
+def alike(
+    project: ProjectName,
+    anchor: Annotated[str, typer.Option(help="The anchor's id.")],
+    document: Annotated[str, typer.Option(help="The id of a document that is marked as its answer.")],
+    author: Annotated[str, typer.Option(help="Who is to judge them.")] = "cli",
+    json: Json = False,
+) -> None:
+    """Put the documents nearest to an answer next in the queue."""
+    workspace = open_project(project)
+    found = propose_alike(workspace, project, author, anchor, document, Twins(read_twins(workspace, project)), lease_s=LEASE_S)
+    words = [f"{found.queued} of {len(found.document_ids)} put next in the queue of {author}: {', '.join(found.document_ids) or 'none'}.", found.note]
+    Out(json).show({"documents": list(found.document_ids), "queued": found.queued, "note": found.note}, "\n".join(line for line in words if line))
+
+
+@app.command()
+def queue(
+    project: ProjectName,
+    take_over: Annotated[str, typer.Option(help="Take over what this person holds.")] = "",
+    bring_back: Annotated[bool, typer.Option(help="Take the author's own skips back.")] = False,
+    author: Annotated[str, typer.Option(help="Who asks.")] = "cli",
+    json: Json = False,
+) -> None:
+    """Say who holds how many records of the queue until when, and how many the author skipped; take over, or bring back."""
+    workspace = open_project(project)
+    value: dict[str, Any] = {}
+    if take_over:
+        value["taken_over"] = take_over_records(workspace, project, author, take_over)
+    if bring_back:
+        value["brought_back"] = bring_back_skipped(workspace, project, author)
+    with workspace.store.read() as conn:
+        value |= candidates.count_queue(conn, project, author)
+        holders = candidates.read_holders(conn, project, author)
+    value |= {"skipped": count_skipped(workspace, project, author), "holders": [vars(holder) for holder in holders]}
+    lines = [f"{name.replace('_', ' ')}: {value[name]}" for name in ("taken_over", "brought_back", "open", "held", "skipped") if name in value]
+    Out(json).show(value, "\n".join([*lines, *(f"{item.count} held by {item.author} for {max(0, item.until - time.time()):.0f} s more" for item in holders)]))
+
+
+@app.command()
+def guideline(
+    project: ProjectName,
+    file: Annotated[Path | None, typer.Option(help="Put this Markdown file in force.")] = None,
+    author: Annotated[str, typer.Option(help="Who writes it; with sign-in, one of the leads.")] = "cli",
+    json: Json = False,
+) -> None:
+    """Show the guideline that reviewers read, or replace it."""
+    workspace = open_project(project)
+    if file is not None:
+        if not file.is_file():
+            raise PairsmithError(f"There is no file {str(file)!r}.")
+        write_guideline(workspace, project, file.read_text(encoding="utf-8", errors="replace"), author)
+    with workspace.store.read() as conn:
+        found = projects.get_project(conn, project)
+    versions = [vars(version) for version in read_versions(found)]
+    Out(json).show({"guideline": found.guideline, "versions": versions}, found.guideline or "No guideline yet. `--file` puts one in force.")
