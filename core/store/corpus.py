@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from core.model import Anchor, Document, NotFound, Part, hash_text
 from core.store import projects as projects_store
-from core.store.tables import anchors, documents, judgement_state
+from core.store.tables import anchors, documents, former_anchors, judgement_state
 
 _CHUNK = 500
 
@@ -164,6 +164,23 @@ def set_parts(conn: Connection, project_id: str, parts: Mapping[str, Part]) -> N
         ids = [anchor_id for anchor_id, value in parts.items() if value == part]
         for start in range(0, len(ids), _CHUNK):
             conn.execute(update(anchors).where(anchors.c.project_id == project_id, anchors.c.id.in_(ids[start : start + _CHUNK])).values(part=part.value))
+
+
+def set_groups(conn: Connection, project_id: str, groups: Mapping[str, str | None]) -> int:
+    """Store the group of each of these anchors, None for none, what stood before kept in `former_anchors`. Returns how many changed."""
+    stored = {row.id: row for row in conn.execute(select(anchors).where(anchors.c.project_id == project_id, anchors.c.id.in_(list(groups))))}
+    changed = [anchor_id for anchor_id, row in stored.items() if row.group_id != groups[anchor_id]]
+    if not changed:
+        return 0
+    revision = projects_store.bump_anchors(conn, project_id)
+    former = [
+        {"project_id": project_id, "id": row.id, "until_revision": revision, "text": row.text, "part": row.part, "group_id": row.group_id}
+        for row in (stored[anchor_id] for anchor_id in changed)
+    ]
+    conn.execute(former_anchors.insert(), former)
+    for anchor_id in changed:
+        conn.execute(update(anchors).where(anchors.c.project_id == project_id, anchors.c.id == anchor_id).values(group_id=groups[anchor_id]))
+    return len(changed)
 
 
 def _anchor_query(project_id: str, columns: Any, unlabelled: bool) -> Any:
