@@ -60,9 +60,9 @@ def plan_carrying(anchors: Mapping[str, Anchor], words: Sequence[Judgement], gro
         by_document.setdefault(word.document_id, []).append(word)
     events: list[Judgement] = []
     disputed: list[str] = []
-    for document_id, said in sorted(by_document.items()):
-        told = {word.anchor_id for word in said}
-        said = [word for word in said if word.label not in (Label.SKIPPED, Label.CANNOT_JUDGE)]
+    for document_id, heard in sorted(by_document.items()):
+        told = {word.anchor_id for word in heard}
+        said = [word for word in heard if word.label not in (Label.SKIPPED, Label.CANNOT_JUDGE)]
         if len({word.label for word in said}) > 1:
             disputed.append(document_id)
             continue

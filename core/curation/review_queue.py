@@ -75,8 +75,8 @@ def _to_records(workspace: Workspace, project_id: str, leased: Sequence[Candidat
 def apply_events(workspace: Workspace, project_id: str, author: str, events: Sequence[Mapping[str, Any]], *, now: float | None = None) -> Applied:
     """Apply events from a panel's outbox, in order.
 
-    An event is `{client_id, anchor_id, document_id, label, grade?, reason?, note?, shown_at?, decided_at?, active_ms?}` with times in seconds, or
-    `{client_id, undoes}` to take an earlier one back.
+    An event is `{client_id, anchor_id, document_id, label, grade?, reason?, note?, shown_at?, decided_at?, active_ms?, source?}` with times in seconds
+    and `source` "search" for a pair found by search, or `{client_id, undoes}` to take an earlier one back.
     """
     stored: list[str] = []
     refused: dict[str, str] = {}
@@ -132,7 +132,7 @@ def _read_event(event: Mapping[str, Any], client_id: str, author: str) -> Judgem
         document_id=_clean(event.get("document_id"), 10_000),
         label=label,
         grade=int(grade),
-        source=Source.MINED,
+        source=Source.SEARCH if event.get("source") == Source.SEARCH.value else Source.MINED,
         author=author,
         reason=_clean(event.get("reason"), 200),
         note=_clean(event.get("note"), 2000),
