@@ -10,11 +10,11 @@ import sys
 
 import typer
 
-from core.cli import curate, data, models, projects
+from core.cli import anchors, curate, data, models, projects
 from core.cli.app import app
 from core.model import PairsmithError
 
-__all__ = ["app", "curate", "data", "main", "models", "projects"]
+__all__ = ["anchors", "app", "curate", "data", "main", "models", "projects"]
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ import csv
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -88,7 +89,9 @@ def read_anchor_table(source: Path | str, columns: AnchorColumns) -> tuple[list[
             if not any(cell.strip() for cell in row):
                 continue
             if len(row) != len(header):
-                problems.append(Problem(file.name, line, f"the row has {len(row)} cells, the header {len(header)}; put cells that hold the separator in quotes."))
+                problems.append(
+                    Problem(file.name, line, f"the row has {len(row)} cells, the header {len(header)}; put cells that hold the separator in quotes.")
+                )
                 continue
             values = dict(zip(header, row, strict=True))
             group = values[columns.group].strip() if columns.group else ""
@@ -147,9 +150,7 @@ def store_anchors(conn: Connection, project_id: str, plan: AnchorPlan) -> int:
     return corpus.put_anchors(conn, project_id, [item.anchor for item in plan.new])
 
 
-def _add(
-    found: list[NumberedAnchor], problems: list[Problem], file: Path, line: int, value: str, anchor_id: str, group: str, *, named: bool
-) -> None:
+def _add(found: list[NumberedAnchor], problems: list[Problem], file: Path, line: int, value: str, anchor_id: str, group: str, *, named: bool) -> None:
     text = check_text(value, "the question", file, line, problems)
     if text is None:
         return
@@ -174,7 +175,7 @@ def _number_lines(source: Path | str, problems: list[Problem]) -> list[tuple[int
     return list(enumerate(clean.split("\n"), start=1))
 
 
-def _open_table(numbered: Sequence[tuple[int, str]]):  # type: ignore[no-untyped-def]  # the type of csv's reader has no public name
+def _open_table(numbered: Sequence[tuple[int, str]]) -> Any:
     head = numbered[0][1] if numbered else ""
     separator = max("\t;,", key=lambda mark: (head.count(mark), mark == ","))
     return csv.reader((text + "\n" for _, text in numbered), delimiter=separator, strict=True)

@@ -73,7 +73,10 @@ def _draw_table(page: Page, source: Path | str) -> None:
     question = st.selectbox("Column of the question", header, index=usual, key=f"column-question-{page.project_id}")
     id_column = st.selectbox("Column of the id", [NONE, *header], key=f"column-id-{page.project_id}", help="Without one, a question is named by its text.")
     group = st.selectbox(
-        "Column of the group", [NONE, *header], key=f"column-group-{page.project_id}", help="Questions with the same group are wordings of one: a mark counts for all."
+        "Column of the group",
+        [NONE, *header],
+        key=f"column-group-{page.project_id}",
+        help="Questions with the same group are wordings of one: a mark counts for all.",
     )
     columns = AnchorColumns(question or "", "" if id_column == NONE else id_column, "" if group == NONE else group)
     _draw_plan(page, *read_anchor_table(source, columns))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
@@ -109,7 +109,7 @@ def _refuse(project_id: str, ids: Sequence[str]) -> None:
         st.session_state[NOTICE] = str(error)
 
 
-def _tell(change) -> None:  # type: ignore[no-untyped-def]
+def _tell(change: Callable[[], GroupChange]) -> None:
     try:
         st.session_state[NOTICE] = describe_change(change())
     except PairsmithError as error:
@@ -121,7 +121,11 @@ def describe_change(change: GroupChange) -> str:
     words = [f"{len(change.members)} questions count as one now." if change.members else "The questions stand for themselves again."]
     for events, what in ((change.carried, "carried over"), (change.undone, "taken back")):
         if events:
-            words.append(f"{len(events):,} marks {what}: " + ", ".join(f"{item.anchor_id} – {item.document_id}" for item in events[:20]) + ("." if len(events) <= 20 else " …"))
+            words.append(
+                f"{len(events):,} marks {what}: "
+                + ", ".join(f"{item.anchor_id} – {item.document_id}" for item in events[:20])
+                + ("." if len(events) <= 20 else " …")
+            )
     if change.disputed:
         words.append(f"They disagree on {', '.join(change.disputed[:20])}: nothing was carried there. Open each and decide.")
     return "\n".join(words)

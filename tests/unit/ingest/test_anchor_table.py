@@ -23,7 +23,13 @@ def said(problems: object) -> list[str]:
 
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
 def test_a_table_gives_anchors_with_the_chosen_id_and_group(separator: str):
-    rows = [["Id", "Topic", "Question", "Other"], ["q1", "t", "Who pays?", "x"], ["q2", "", f'"May {separator} we\nassign?"', ""], ["", "", " ", ""], ["q3", "t", "And when?", ""]]
+    rows = [
+        ["Id", "Topic", "Question", "Other"],
+        ["q1", "t", "Who pays?", "x"],
+        ["q2", "", f'"May {separator} we\nassign?"', ""],
+        ["", "", " ", ""],
+        ["q3", "t", "And when?", ""],
+    ]
     text = "\ufeff" + "\r\n".join(separator.join(row) for row in rows)
     assert read_header(text) == ["Id", "Topic", "Question", "Other"]
     found, problems = read_anchor_table(text, COLUMNS)
