@@ -22,7 +22,10 @@ Mark = tuple[str, str, Label, int]
 
 def fill_project(workspace: Workspace, *, documents: int = 30, text: str = "") -> None:
     """Two questions, on apples and on pears, and as many documents, every third on apples too; all are found by words."""
-    found = [Document(f"d{n:02}", f"{text}Notice on pears{' and apples' if n % 3 == 0 else ''}, number {n}.", fields={"clause": f"{text}{n}"}) for n in range(documents)]
+    found = [
+        Document(f"d{n:02}", f"{text}Notice on pears{' and apples' if n % 3 == 0 else ''}, number {n}.", fields={"clause": f"{text}{n}"})
+        for n in range(documents)
+    ]
     with workspace.store.write() as conn:
         projects.add_project(conn, PROJECT, name="Asked", base_model="embedded:all-MiniLM-L6-v2")
         corpus.put_documents(conn, PROJECT, found)
@@ -176,7 +179,9 @@ def test_a_list_that_was_just_exchanged_takes_no_grade_and_marks_in_flight_are_k
     tab.keyboard.press("n")
     last = ""
     for _ in range(200):  # as somebody who goes on pressing: each key is on the old list, on none, or on the new one, and never on a row not drawn
-        pair = tab.evaluate("document.querySelector('section.panel')?.dataset.pair ?? [...document.querySelectorAll('*')].find(n => n.shadowRoot?.querySelector('section.panel'))?.shadowRoot.querySelector('section.panel').dataset.pair")
+        pair = tab.evaluate(
+            "document.querySelector('section.panel')?.dataset.pair ?? [...document.querySelectorAll('*')].find(n => n.shadowRoot?.querySelector('section.panel'))?.shadowRoot.querySelector('section.panel').dataset.pair"
+        )
         if last and json.loads(pair)[0] != json.loads(last)[0]:
             break
         last = pair
