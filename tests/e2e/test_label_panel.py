@@ -179,9 +179,7 @@ def test_a_list_that_was_just_exchanged_takes_no_grade_and_marks_in_flight_are_k
     tab.keyboard.press("n")
     last = ""
     for _ in range(200):  # as somebody who goes on pressing: each key is on the old list, on none, or on the new one, and never on a row not drawn
-        pair = tab.evaluate(
-            "document.querySelector('section.panel')?.dataset.pair ?? [...document.querySelectorAll('*')].find(n => n.shadowRoot?.querySelector('section.panel'))?.shadowRoot.querySelector('section.panel').dataset.pair"
-        )
+        pair = tab.locator(PANEL).get_attribute("data-pair") or "[null, null]"
         if last and json.loads(pair)[0] != json.loads(last)[0]:
             break
         last = pair
