@@ -76,7 +76,7 @@ def read_anchor_table(source: Path | str, columns: AnchorColumns) -> tuple[list[
     rows = _open_table(numbered)
     found: list[NumberedAnchor] = []
     try:
-        header = [name.strip() for name in next(rows, [])]
+        header: list[str] = [name.strip() for name in next(rows, [])]
         missing = [name for name in (columns.question, columns.id, columns.group) if name and header.count(name) != 1]
         if missing or not columns.question:
             have = ", ".join(header) or "none"
