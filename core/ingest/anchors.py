@@ -57,7 +57,7 @@ def read_header(source: Path | str) -> list[str]:
     problems: list[Problem] = []
     numbered = _number_lines(source, problems)
     try:
-        header = next(_open_table(numbered), [])
+        header: list[str] = next(_open_table(numbered), [])
     except csv.Error as error:
         raise PairsmithError(f"The first line is no header that can be read: {error}. Give one name a column.") from error
     if problems:
