@@ -91,10 +91,10 @@ def apply_events(
 ) -> Applied:
     """Apply events from a panel's outbox, in order; `view` says where they were decided (as in `core.curation.shown`).
 
-    An event is `{client_id, anchor_id, document_id, label, grade?, reason?, note?, source?, saw?, positives?, shown_at?, decided_at?, active_ms?}` with times
-    in seconds, `positives` the ids shown beside the document and `saw` the client id of the word on the pair that was shown; or `{client_id, undoes}` to
-    take an earlier one back with all that followed from it; or `{client_id, more: true, anchor_id, document_id}` to have more like an answer put at the
-    head of the queue.
+    An event is `{client_id, anchor_id, document_id, label, grade?, reason?, note?, source?, query?, saw?, positives?, shown_at?, decided_at?, active_ms?}`
+    with times in seconds, `positives` the ids shown beside the document and `saw` the client id of the word on the pair that was shown; or
+    `{client_id, undoes}` to take an earlier one back with all that followed from it; or `{client_id, more: true, anchor_id, document_id}` to have more
+    like an answer put at the head of the queue.
     """
     stored: list[str] = []
     refused: dict[str, str] = {}
@@ -132,7 +132,10 @@ def _apply_event(
     with workspace.store.write() as conn:
         if event.get("undoes"):
             return undo_decision(conn, project_id, _clean(event["undoes"], 64), author=author, undo_id=client_id, now=now)
-        decision = add_shown(conn, project_id, _read_event(event, client_id, author), view=view, positives=_read_ids(event.get("positives")))
+        decision = _read_event(event, client_id, author)
+        seen = "search" if decision.source == Source.SEARCH else view
+        query, positives = _clean(event.get("query"), 500), _read_ids(event.get("positives"))
+        decision = add_shown(conn, project_id, decision, view=seen, positives=positives, query=query)
         return apply_decision(conn, project_id, decision, twins, saw=_clean(event.get("saw"), 64) or None, now=now)
 
 

@@ -7,6 +7,7 @@ to the most exposed of them (train before dev before test). Only anchors with an
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -21,11 +22,11 @@ GIANT = 0.7
 FEW = 10
 
 
-def find_components(positives: Mapping[str, Sequence[str]], twins: Mapping[str, str] | None = None) -> list[list[str]]:
-    """Connected components of anchors that share an answer, or answers that are near-duplicates.
+def find_components(positives: Mapping[str, Sequence[str]], twins: Mapping[str, str] | None = None, groups: Mapping[str, str] | None = None) -> list[list[str]]:
+    """Connected components of anchors that share an answer, or answers that are near-duplicates, or that are paraphrases.
 
-    `positives`: document ids by anchor id. `twins`: for a document id, the name of its near-duplicate group. Returns lists of anchor ids, each
-    sorted, the list sorted by its first ids; no anchors give no components.
+    `positives`: document ids by anchor id. `twins`: for a document id, the name of its near-duplicate group. `groups`: for an anchor id, the name of its
+    group of paraphrases. Returns lists of anchor ids, each sorted, the list sorted by its first ids; no anchors give no components.
     """
     parent: dict[str, str] = {}
 
@@ -38,6 +39,8 @@ def find_components(positives: Mapping[str, Sequence[str]], twins: Mapping[str, 
 
     for anchor_id in sorted(positives):
         root = find("a\0" + anchor_id)
+        if groups and anchor_id in groups:
+            parent[find("q\0" + groups[anchor_id])] = root
         for document_id in positives[anchor_id]:
             group = (twins or {}).get(document_id)
             other = find("g\0" + group if group is not None else "d\0" + document_id)
@@ -96,7 +99,8 @@ def plan_split(workspace: Workspace, project_id: str) -> Split:
     with workspace.store.read() as conn:
         anchors = corpus.read_anchors(conn, project_id)
         positives = read_positives(judgements.read_qrels(conn, project_id))
-    components, warning = loosen_components(positives, read_twins(workspace, project_id) or {})
+    groups = {anchor.id: anchor.group for anchor in anchors if anchor.group is not None}
+    components, warning = loosen_components(positives, read_twins(workspace, project_id) or {}, groups)
     standing = {anchor.id: anchor.part for anchor in anchors if anchor.part is not None and anchor.id in positives}
     return Split(components, assign_parts(components, standing), warning)
 
@@ -113,22 +117,21 @@ def ensure_split(workspace: Workspace, project_id: str) -> Split:
     return split
 
 
-def loosen_components(positives: Mapping[str, Sequence[str]], twins: Mapping[str, str]) -> tuple[list[list[str]], str]:
+def loosen_components(positives: Mapping[str, Sequence[str]], twins: Mapping[str, str], groups: Mapping[str, str] | None = None) -> tuple[list[list[str]], str]:
     """Components that can be split, and a warning where that took loosening.
 
     One component of more than `GIANT` of at least `FEW` anchors leaves nothing to hold out. Then near-duplicates are let go first (a model that
-    finds everything alike makes them), then single shared answers: only anchors with exactly the same answers, such as rephrasings, stay together.
+    finds everything alike makes them), then single shared answers: only anchors with exactly the same answers, such as rephrasings, and those of one group of
+    paraphrases stay together.
     """
-    components = find_components(positives, twins)
+    components = find_components(positives, twins, groups)
     if not _has_giant(components):
         return components, ""
-    components = find_components(positives)
+    components = find_components(positives, groups=groups)
     if not _has_giant(components):
         return components, "Near-duplicates join almost all anchors, so they were not kept together: an answer's twin may stand on both sides."
-    same: dict[frozenset[str], list[str]] = {}
-    for anchor_id in sorted(positives):
-        same.setdefault(frozenset(positives[anchor_id]), []).append(anchor_id)
-    return sorted(same.values()), (
+    same = {anchor_id: [json.dumps(sorted(set(answers)))] for anchor_id, answers in positives.items()}
+    return find_components(same, groups=groups), (
         "Almost all anchors share answers, so only those with exactly the same ones were kept together: an answer may stand in training and in test, "
         "and the result may flatter."
     )

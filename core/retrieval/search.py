@@ -1,12 +1,14 @@
 """Search over a project's corpus: by words, by meaning under one model, or both fused. No torch: the worker encodes the query.
 
+The vector of a query that was embedded before, such as an anchor's own text, comes from the cache, so that it needs no worker.
+
 Tie rule: score descending, then id ascending (dense ties by order of arrival). An empty query or corpus finds nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,7 @@ from core.model import Document, ModelRecord
 from core.retrieval.lexical import open_lexical
 from core.retrieval.query_client import EncoderAway, encode_query
 from core.retrieval.ranking import fuse_rankings, search_dense
-from core.retrieval.vectors import Floats, VectorCache, key_content
+from core.retrieval.vectors import Floats, VectorCache, key_content, key_text
 from core.store import corpus
 from core.store.projects import get_project
 from core.workspace import Workspace
@@ -30,6 +32,12 @@ class Hit:
     document: Document
     rank: int
     score: float
+    lexical_rank: int | None = None
+    """Its place by words, from 1; None where it was not among the first `DEPTH`."""
+    dense_rank: int | None = None
+    """Its place by meaning, from 1; None where it was not among the first `DEPTH`, or meaning was not searched."""
+    similarity: float | None = None
+    """Cosine with the query in [-1, 1], where it has a place by meaning."""
 
 
 @dataclass(frozen=True)
@@ -52,14 +60,22 @@ def search_documents(workspace: Workspace, project_id: str, query: str, *, k: in
     """Hybrid search: BM25 and, where `record` is given and a worker runs, its dense ranking, fused by reciprocal rank."""
     if not query.strip():
         return SearchResult([])
-    rankings = [[document_id for document_id, _ in open_lexical(workspace, project_id).search(query, DEPTH)]]
+    lexical = [document_id for document_id, _ in open_lexical(workspace, project_id).search(query, DEPTH)]
+    dense: list[tuple[str, float]] = []
     note = ""
     if record is not None:
         try:
-            rankings.append([document_id for document_id, _ in _rank_dense(workspace, project_id, record, query, DEPTH)])
+            dense = _rank_dense(workspace, project_id, record, query, DEPTH)
         except (EncoderAway, VectorsMissing) as error:
             note = str(error)
-    return SearchResult(_to_hits(workspace, project_id, fuse_rankings(rankings)[:k]), note)
+    fused = fuse_rankings([lexical, [document_id for document_id, _ in dense]])[:k]
+    by_words = {document_id: rank for rank, document_id in enumerate(lexical, start=1)}
+    by_meaning = {document_id: (rank, score) for rank, (document_id, score) in enumerate(dense, start=1)}
+    hits = []
+    for hit in _to_hits(workspace, project_id, fused):
+        place, similarity = by_meaning.get(hit.document.id, (None, None))
+        hits.append(replace(hit, lexical_rank=by_words.get(hit.document.id), dense_rank=place, similarity=similarity))
+    return SearchResult(hits, note)
 
 
 def search_model(workspace: Workspace, project_id: str, record: ModelRecord, query: str, *, k: int = 5) -> SearchResult:
@@ -77,6 +93,7 @@ class VectorsMissing(Exception):
 
 
 _HELD: dict[tuple[Path, str, str], tuple[int, CorpusVectors]] = {}
+_CACHES: dict[tuple[Path, str], VectorCache] = {}
 _HELD_MOST = 6
 
 
@@ -104,9 +121,24 @@ def _rank_dense(workspace: Workspace, project_id: str, record: ModelRecord, quer
     held = open_corpus_vectors(workspace, project_id, record)
     if not held.ids:
         return []
-    vector = encode_query(workspace, project_id, record, query)
+    vector = _find_query_vector(workspace, record, query)
+    if vector is None:
+        vector = encode_query(workspace, project_id, record, query)
     rows, scores = search_dense(vector[np.newaxis], held.vectors, k)
     return [(held.ids[row], float(score)) for row, score in zip(rows[0].tolist(), scores[0].tolist(), strict=True)]
+
+
+def _find_query_vector(workspace: Workspace, record: ModelRecord, query: str) -> Floats | None:
+    """The vector (d,) float32 of a query that the cache holds, or None."""
+    key = (workspace.home, record.id)
+    cache = _CACHES.get(key)
+    if cache is None:
+        while len(_CACHES) >= _HELD_MOST:
+            _CACHES.pop(next(iter(_CACHES)), None)
+        cache = _CACHES[key] = VectorCache(workspace.folder("vectors", record.id[:32]), record.dimension)
+    wanted = [key_text(query, record.query_prompt)]
+    found: Floats | None = cache.get(wanted)[0] if cache.has(wanted)[0] else None
+    return found
 
 
 def _to_hits(workspace: Workspace, project_id: str, ranked: Sequence[tuple[str, float]]) -> list[Hit]:

@@ -185,23 +185,24 @@ def set_parts(conn: Connection, project_id: str, parts: Mapping[str, Part]) -> N
     _set_column(conn, project_id, anchors.c.part, {anchor_id: part.value for anchor_id, part in parts.items()})
 
 
-def set_groups(conn: Connection, project_id: str, groups: Mapping[str, str | None]) -> None:
-    """Store for each of these anchors the one that stands for it and its paraphrases; None takes it out of its group."""
-    _set_column(conn, project_id, anchors.c.group_id, groups)
+def set_groups(conn: Connection, project_id: str, groups: Mapping[str, str | None]) -> int:
+    """Store for each of these anchors the one that stands for it and its paraphrases; None takes it out of its group. Returns how many changed."""
+    return _set_column(conn, project_id, anchors.c.group_id, groups)
 
 
-def _set_column(conn: Connection, project_id: str, column: Column[Any], values: Mapping[str, str | None]) -> None:
-    """Give anchors these values of a column, those that have another keep it as former. An unknown id is passed over."""
+def _set_column(conn: Connection, project_id: str, column: Column[Any], values: Mapping[str, str | None]) -> int:
+    """Give anchors these values of a column, those that have another keep it as former. An unknown id is passed over. Returns how many changed."""
     projects_store.take_turn(conn, project_id)
     standing = dict(conn.execute(select(anchors.c.id, column).where(anchors.c.project_id == project_id)).all())
     changed = [anchor_id for anchor_id, value in values.items() if anchor_id in standing and standing[anchor_id] != value]
     if not changed:
-        return
+        return 0
     former.keep_anchors(conn, project_id, changed, projects_store.bump_anchors(conn, project_id))
     for value in {values[anchor_id] for anchor_id in changed}:
         ids = [anchor_id for anchor_id in changed if values[anchor_id] == value]
         for start in range(0, len(ids), _CHUNK):
             conn.execute(update(anchors).where(anchors.c.project_id == project_id, anchors.c.id.in_(ids[start : start + _CHUNK])).values({column: value}))
+    return len(changed)
 
 
 def _anchor_query(project_id: str, columns: Any, unlabelled: bool) -> Any:

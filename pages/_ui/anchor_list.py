@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
-import pandas as pd
 import streamlit as st
 
 from core.model import Anchor, NotFound, hash_text
 from core.store import corpus
+from core.store.anchor_groups import FEW, AnchorFilter, AnchorRow, count_questions, name_question, next_question, page_questions
 from pages._ui.page import Page
+from pages._ui.text import escape_label
 
 PAGE_SIZE = 8
-ROW_PX = 66
-"""Two lines of a question; Streamlit wraps cells only in rows above 64 pixels."""
-QUESTION_PX = 270
-QUESTION_CHARS = 96
-"""As much as fits the cell; the chosen anchor is shown whole beside the list."""
+SHOW = {"Without an answer": 1, f"Fewer than {FEW} answers": FEW, "All questions": 0}
+"""What the list can be narrowed to, and below how many answers."""
+QUESTION_CHARS = 120
+"""The chosen anchor is shown whole beside the list."""
 
 
 def cursor_key(project_id: str) -> str:
@@ -34,12 +33,37 @@ def choose_anchor(project_id: str, anchor_id: str) -> None:
 
 def choose_row(project_id: str, key: str, ids: Sequence[str]) -> None:
     """The row that was clicked, among the ids that were drawn."""
-    rows = st.session_state[key]["selection"]["rows"]
-    if rows:
-        choose_anchor(project_id, ids[rows[0]])
+    row = st.session_state[key]
+    if row is not None:
+        choose_anchor(project_id, ids[row])
 
 
-def current_anchor(page: Page, unlabelled: bool) -> Anchor | None:
+def choose_filter(page: Page) -> AnchorFilter:
+    """The filter above the list: words of the question, and how many answers it has. Both survive a change of page."""
+    text_key, show_key = f"label-filter-{page.project_id}", f"label-show-{page.project_id}"
+    kept_text, kept_show = f"{text_key}-kept", f"{show_key}-kept"
+    text = st.text_input(
+        "Find a question",
+        value=st.session_state.get(kept_text, ""),
+        key=text_key,
+        placeholder="Words of the question",
+        icon=":material/filter_list:",
+        max_chars=200,
+    )
+    names = list(SHOW)
+    kept = st.session_state.get(kept_show, names[0])
+    chosen = st.selectbox("Show", names, index=names.index(kept), key=show_key, help="Answers are counted once for all wordings of a question.")
+    st.session_state[kept_text], st.session_state[kept_show] = text, chosen
+    return AnchorFilter(text.strip(), SHOW[chosen])
+
+
+def kept_filter(page: Page) -> AnchorFilter:
+    """The filter as it was drawn last: for what is done before the page is drawn."""
+    show = st.session_state.get(f"label-show-{page.project_id}-kept", next(iter(SHOW)))
+    return AnchorFilter(str(st.session_state.get(f"label-filter-{page.project_id}-kept", "")).strip(), SHOW[show])
+
+
+def current_anchor(page: Page, chosen: AnchorFilter) -> Anchor | None:
     """The chosen anchor: of this sitting, of the link, or the first of the list. It stays chosen when its first answer takes it off the list."""
     wanted = st.session_state.get(cursor_key(page.project_id)) or st.query_params.get("anchor")
     with page.workspace.store.read() as conn:
@@ -47,45 +71,52 @@ def current_anchor(page: Page, unlabelled: bool) -> Anchor | None:
             found = corpus.get_anchor(conn, page.project_id, wanted) if wanted else None
         except NotFound:
             found = None
-        found = found or corpus.next_anchor(conn, page.project_id, unlabelled=unlabelled) or corpus.next_anchor(conn, page.project_id)
+        found = found or next_question(conn, page.project_id, chosen=chosen) or next_question(conn, page.project_id)
     if found is not None:
         choose_anchor(page.project_id, found.id)
     return found
 
 
 def shorten(text: str) -> str:
-    """The head of a text for a cell of the list."""
+    """The head of a text for a row of the list."""
     return text if len(text) <= QUESTION_CHARS else text[: QUESTION_CHARS - 1].rstrip() + "…"
 
 
-def draw_list(page: Page, current: Anchor | None, unlabelled: bool) -> None:
-    """The anchors, a page at a time; a click on a row chooses it."""
+def describe_row(row: AnchorRow) -> str:
+    """How far a question is, and how many wordings stand behind it."""
+    parts = [f"{row.answers:,} answer{'' if row.answers == 1 else 's'}", f"{row.negatives:,} hard negative{'' if row.negatives == 1 else 's'}"]
+    if row.paraphrases:
+        parts.append(f"+{row.paraphrases:,} paraphrase{'' if row.paraphrases == 1 else 's'}")
+    return " · ".join(parts)
+
+
+def draw_list(page: Page, current: Anchor | None, chosen: AnchorFilter) -> None:
+    """The questions, a page at a time, each with how far it is; a click on a row chooses it."""
+    offset_key = f"label-offset-{page.project_id}-{hash_text(repr(chosen))[:8]}"
     with page.workspace.store.read() as conn:
-        total = corpus.count_anchors(conn, page.project_id, unlabelled=unlabelled)
-        offset_key = f"label-offset-{page.project_id}-{unlabelled}"
+        total = count_questions(conn, page.project_id, chosen)
         offset = min(st.session_state.get(offset_key, 0), max(0, (total - 1) // PAGE_SIZE * PAGE_SIZE))
-        rows = corpus.page_anchors(conn, page.project_id, unlabelled=unlabelled, offset=offset, limit=PAGE_SIZE)
+        rows = page_questions(conn, page.project_id, chosen, offset=offset, limit=PAGE_SIZE)
     if not rows:
-        st.success("Every anchor has an answer.", icon=":material/task_alt:")
+        if chosen.containing:
+            st.info("No question of this filter contains these words.", icon=":material/search_off:")
+        else:
+            st.success("Every question has answers enough for this filter.", icon=":material/task_alt:")
         return
-    ids = [anchor.id for anchor, _ in rows]
-    # other rows or another choice make another table: a selection kept from before would mark the wrong row
+    names = [name_question(row.anchor) for row in rows]
+    place = names.index(name_question(current)) if current and name_question(current) in names else None
+    ids = [row.anchor.id for row in rows]
+    # other rows or another choice make another list: a selection kept from before would mark the wrong row
     key = "anchors-" + hash_text("\0".join([page.project_id, current.id if current else "", *ids]))[:16]
-    st.dataframe(
-        pd.DataFrame({"Question": [shorten(anchor.text) for anchor, _ in rows], "Answers": [count for _, count in rows]}),
-        hide_index=True,
+    st.radio(
+        "Questions",
+        range(len(rows)),
+        index=place,
         key=key,
-        on_select=partial(choose_row, page.project_id, key, ids),
-        selection_mode="single-row",
-        selection_default={"selection": {"rows": [ids.index(current.id)] if current and current.id in ids else []}},
-        column_config={
-            "Question": st.column_config.TextColumn(width=QUESTION_PX),
-            "Answers": st.column_config.NumberColumn(width="small", help="How many documents are marked as answers."),
-        },
-        column_order=["Question"] if unlabelled else ["Question", "Answers"],
-        row_height=ROW_PX,
-        height=len(rows) * ROW_PX + 38,
-        alt="Anchors and how many answers each has",
+        format_func=lambda at: escape_label(shorten(rows[at].anchor.text)),
+        captions=[describe_row(row) for row in rows],
+        on_change=choose_row,
+        args=(page.project_id, key, ids),
     )
     with st.container(horizontal=True, vertical_alignment="center"):
         back, ahead = max(0, offset - PAGE_SIZE), offset + PAGE_SIZE

@@ -54,7 +54,7 @@ def mark(project_id: str, author: str, anchor_id: str, document_id: str, grade: 
         if grade is None:
             take_back(workspace, project_id, author, **pair)
         else:
-            mark_answer(workspace, project_id, author, **pair, grade=grade)
+            mark_answer(workspace, project_id, author, **pair, grade=grade, saw=now.client_id if now else None)
     except PairsmithError as error:
         st.session_state[NOTICE] = str(error)
 

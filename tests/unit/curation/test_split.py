@@ -128,3 +128,39 @@ def test_a_plan_stores_nothing_and_is_what_is_then_stored(workspace: Workspace, 
     assert set(parts_of(workspace, small_project).values()) == {None}
     assert ensure_split(workspace, small_project) == plan
     assert {anchor: part for anchor, part in parts_of(workspace, small_project).items() if part} == dict(plan.parts)
+
+
+def make_rephrasings(questions: int, wordings: int) -> tuple[dict[str, list[str]], dict[str, str]]:
+    """Each question in several wordings, each wording labelled with one of its two answers only, and the groups that a person made of them."""
+    positives = {f"{q:02}-{w}": [f"answer-{q:02}-{w % 2}"] for q in range(questions) for w in range(wordings)}
+    return positives, {anchor_id: anchor_id.split("-")[0] + "-0" for anchor_id in positives}
+
+
+def test_rephrasings_of_one_group_stay_together_where_their_answers_alone_would_cut_them():
+    positives, groups = make_rephrasings(30, 6)
+    assert len(find_components(positives)) == 60
+    components = find_components(positives, groups=groups)
+    assert components == [[f"{q:02}-{w}" for w in range(6)] for q in range(30)]
+    parts = assign_parts(components, {})
+    assert all(len({parts[f"{q:02}-{w}"] for w in range(6)}) == 1 for q in range(30))
+    assert set(parts.values()) == set(Part)
+
+
+def test_a_group_stays_whole_where_everything_shares_answers_and_components_are_loosened():
+    positives, groups = make_rephrasings(10, 4)
+    shared = {anchor_id: [*answers, "everywhere"] for anchor_id, answers in positives.items()}
+    components, warning = loosen_components(shared, {}, groups)
+    assert components == [[f"{q:02}-{w}" for w in range(4)] for q in range(10)]
+    assert "exactly the same" in warning
+
+
+@given(positives=POSITIVES, groups=st.dictionaries(ANCHOR, st.sampled_from(["g0", "g1"]), max_size=6))
+@settings(max_examples=100, deadline=None, derandomize=True, database=None)
+def test_groups_only_ever_join_components_whole(positives: dict[str, list[str]], groups: dict[str, str]):
+    joined = find_components(positives, groups=groups)
+    assert sorted(anchor for component in joined for anchor in component) == sorted(positives)
+    place = {anchor: n for n, component in enumerate(joined) for anchor in component}
+    for component in find_components(positives):
+        assert len({place[anchor] for anchor in component}) == 1
+    for name in set(groups.values()):
+        assert len({place[anchor] for anchor in positives if groups.get(anchor) == name}) <= 1
