@@ -95,6 +95,26 @@ def test_exported_pairs_import_again_as_the_same_judgements(tmp_path: Path, pair
     assert "exists already" in call(home, "export", "one", "--out", str(out), code=1).stderr
 
 
+def test_judging_says_what_followed_and_the_guideline_is_replaced_from_a_file(tmp_path: Path, pair_file: Path) -> None:
+    home, text = tmp_path / "home", tmp_path / "guideline.md"
+    call(home, "import", "one", str(pair_file))
+    text.write_text("**Only** clauses count.\n", encoding="utf-8")
+    assert call_json(home, "guideline", "one", "--file", str(text), "--author", "ann")["versions"][0]["author"] == "ann"
+    assert call(home, "guideline", "one").stdout == "**Only** clauses count.\n"
+    log = tmp_path / "log.jsonl"
+    call(home, "export", "one", "--what", "log", "--out", str(log))
+    first = json.loads(log.read_text(encoding="utf-8").splitlines()[0])
+    pair = ("--anchor", first["anchor_id"], "--document", first["document_id"])
+    judged = call_json(home, "judge", "one", *pair, "--label", "positive", "--more")
+    assert (judged["also"], judged["warnings"]) == ([], [])
+    assert "only words were compared" in judged["more"]
+    assert call_json(home, "alike", "one", *pair)["queued"] == 0
+    queue = call_json(home, "queue", "one", "--author", "bob")
+    assert [item["author"] for item in queue["holders"]] == ["cli"]
+    assert call_json(home, "queue", "one", "--author", "bob", "--take-over", "cli")["taken_over"] == queue["held"]
+    assert call_json(home, "judge", "one", "--undo", judged["client_id"])["also"] == []
+
+
 def test_the_sample_is_made_once(tmp_path: Path) -> None:
     home = tmp_path / "home"
     call(home, "init", "--sample")
