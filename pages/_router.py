@@ -8,6 +8,7 @@ PAGES = {
         ("corpus", "Corpus", "library_books", "The documents and anchors of the project, and bringing in more."),
         ("label", "Label", "search", "Search the corpus and mark the answers of an anchor."),
         ("negatives", "Hard negatives", "rule", "Review what looks like an answer and is none, from the keyboard."),
+        ("history", "History", "history", "Every judgement with what was shown, and the snapshots that runs are trained on."),
     ],
     "Tune": [
         ("tune", "Tune", "model_training", "Start a fine-tuning run and watch it."),
