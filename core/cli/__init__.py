@@ -10,11 +10,11 @@ import sys
 
 import typer
 
-from core.cli import curate, data, history, models, projects
+from core.cli import backup, curate, data, history, models, projects
 from core.cli.app import app
 from core.model import PairsmithError
 
-__all__ = ["app", "curate", "data", "history", "main", "models", "projects"]
+__all__ = ["app", "backup", "curate", "data", "history", "main", "models", "projects"]
 
 
 def main() -> None:

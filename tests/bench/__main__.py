@@ -6,10 +6,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from tests.bench import embed_again, first_page
+from tests.bench import embed_again, first_page, queue_page
 from tests.bench.harness import format_table, write_rows
 
-BENCHMARKS = {"embed-again": embed_again.run, "first-page": first_page.run}
+BENCHMARKS = {"embed-again": embed_again.run, "first-page": first_page.run, "queue-page": queue_page.run}
 
 
 def main() -> int:
