@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pandas as pd
 import streamlit as st
 
@@ -28,7 +30,7 @@ def draw_judgements() -> None:
         st.info("Nothing was judged yet, or nothing fits the filters.", icon=":material/search_off:")
         return
     pages = -(-total // ROWS)
-    left, right = st.columns([3, 2], gap="medium")
+    left, right = st.columns([3, 2], gap="medium") if st.query_params.get("event") else (st.container(), st.container())
     with left:
         number = st.pagination(pages, key="history-page") if pages > 1 else 1
         with page.workspace.store.read() as conn:
@@ -45,26 +47,34 @@ def draw_judgements() -> None:
             }
             for item in found
         ]
-        event = st.dataframe(
+        ids = [item.event.client_id for item in found]
+        key = f"history-rows-{number}-{ids[0] if ids else ''}"
+        st.dataframe(
             pd.DataFrame(rows),
-            key=f"history-rows-{number}-{found[0].event.client_id if found else ''}",
+            key=key,
             hide_index=True,
             column_config={
                 "When": DATE,
                 "State": st.column_config.TextColumn(help="Followed: it was set by another decision, over a document or a question alike."),
             },
-            column_order=["When", "Who", "Before", "After", "State", "Question", "Document"],
-            on_select="rerun",
+            column_order=["When", "Who", "Before", "After", "Question", "Document", "State"],
+            on_select=partial(choose_event, key, ids),
             selection_mode="single-row",
             height="content",
             alt="Judgements, newest first",
         )
-        st.caption(f"{total:,} events, newest first")
-    chosen = event.selection.rows
-    if chosen and chosen[0] < len(found) and st.query_params.get("event") != found[chosen[0]].event.client_id:
-        st.query_params["event"] = found[chosen[0]].event.client_id
+        st.caption(f"{total:,} {'event' if total == 1 else 'events'}, newest first")
     with right:
         draw_chosen(st.query_params.get("event"))
+
+
+def choose_event(key: str, ids: list[str]) -> None:
+    """Put the row that was clicked, among the ids that were drawn, into the link; take it out where the click let it go."""
+    rows = st.session_state[key]["selection"]["rows"]
+    if rows and rows[0] < len(ids):
+        st.query_params["event"] = ids[rows[0]]
+    else:
+        st.query_params.pop("event", None)
 
 
 def draw_chosen(client_id: str | None) -> None:
