@@ -10,6 +10,7 @@ PAGES = {
         ("negatives", "Hard negatives", "rule", "Review what looks like an answer and is none, from the keyboard."),
         ("mining", "Candidates", "manage_search", "What mining found and why, and where answers begin."),
         ("agreement", "Agreement", "group", "How far experts agree, and settling what they differ on."),
+        ("history", "History", "history", "Every judgement with what was shown, and the snapshots that runs are trained on."),
     ],
     "Tune": [
         ("tune", "Tune", "model_training", "Start a fine-tuning run and watch it."),

@@ -170,16 +170,6 @@ def page_anchors(conn: Connection, project_id: str, *, unlabelled: bool = False,
     return [(_to_anchor(row), int(row.answers)) for row in conn.execute(query)]
 
 
-def next_anchor(conn: Connection, project_id: str, after_id: str | None = None, *, unlabelled: bool = False) -> Anchor | None:
-    """The anchor after `after_id` in order of arrival, the first where it is None or was the last; None when there is no other."""
-    position = select(anchors.c.position).where(anchors.c.project_id == project_id, anchors.c.id == after_id).scalar_subquery()
-    query = _anchor_query(project_id, (anchors,), unlabelled).order_by(anchors.c.position).limit(1)
-    after = query.where(anchors.c.position > position) if after_id is not None else query
-    others = query.where(anchors.c.id != after_id) if after_id is not None else query
-    row = conn.execute(after).one_or_none() or conn.execute(others).one_or_none()
-    return _to_anchor(row) if row else None
-
-
 def set_parts(conn: Connection, project_id: str, parts: Mapping[str, Part]) -> None:
     """Store the part of the split for each of these anchors."""
     _set_column(conn, project_id, anchors.c.part, {anchor_id: part.value for anchor_id, part in parts.items()})

@@ -1,0 +1,52 @@
+"""A backup taken while the home is in use is a home that reads the same."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from core.backup import back_up_home
+from core.curation.snapshot import read_snapshot, take_snapshot
+from core.model import Judgement, Label, PairsmithError
+from core.settings import Settings
+from core.store import judgements, open_store
+from core.workspace import Workspace
+
+
+def test_a_backup_under_writing_restores_with_what_was_said_before_it_began(workspace: Workspace, small_project: str, tmp_path: Path):
+    snapshot = take_snapshot(workspace, small_project)
+    data = read_snapshot(workspace, snapshot.id)
+    (workspace.folder("runs", "r1", "checkpoints") / "big").write_text("x", encoding="utf-8")
+    with workspace.store.read() as conn:
+        before = judgements.read_log(conn, small_project)
+    stop = threading.Event()
+
+    def write() -> None:
+        for n in range(10_000):
+            if stop.is_set():
+                return
+            with workspace.store.write() as conn:
+                judgements.append_judgements(conn, small_project, [Judgement(f"w{n}", "a0", f"d{n % 24}", Label.HARD_NEGATIVE)])
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    back_up_home(workspace, tmp_path / "copy")
+    stop.set()
+    writer.join()
+    settings = Settings(home=tmp_path / "copy")
+    restored = Workspace(settings, open_store(settings.url))
+    with restored.store.read() as conn:
+        log = judgements.read_log(conn, small_project)
+    assert log[: len(before)] == before
+    assert [item.client_id for item in log[len(before) :]] == [f"w{n}" for n in range(len(log) - len(before))]
+    assert read_snapshot(restored, snapshot.id) == data
+    assert not (tmp_path / "copy" / "runs").exists()
+    restored.store.close()
+
+
+def test_a_backup_goes_to_a_new_folder_outside_the_home(workspace: Workspace, tmp_path: Path):
+    for out in (tmp_path, workspace.home / "copy"):
+        with pytest.raises(PairsmithError, match="new folder outside"):
+            back_up_home(workspace, out)
