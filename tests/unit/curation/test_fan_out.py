@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from core.curation.review_queue import Applied, apply_events, mark_answer, take_back
 from core.curation.snapshot import read_snapshot, take_snapshot
 from core.curation.twins import write_twins
-from core.ingest.export import export_rows
+from core.ingest.content import read_content
+from core.ingest.export_pairs import write_pairs
 from core.model import Anchor, Candidate, CandidateStatus, Document, Judgement, Label, Part, Source, hash_text
 from core.settings import Settings
 from core.store import candidates, corpus, judgements, open_store, projects
@@ -273,5 +274,5 @@ def check_exports(workspace: Workspace, project: str, state: State) -> None:
     trained = {(row.anchor_id, text) for row in build_rows(snapshot, TuneConfig(), TWINS) for text in (row.positive, *row.negatives)} if answered else set()
     assert not trained & left_out
     names = {"What?": "a0", "What indeed?": "a1", "Who?": "a2"}
-    exported = {(names[row["anchor"]], text) for row in export_rows(workspace, project) for text in (*row["positive"], *row["hard_negatives"])}
+    exported = {(names[row["anchor"]], text) for row in write_pairs(read_content(workspace, project)) for text in (*row["positive"], *row["hard_negatives"])}
     assert not exported & left_out

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.model import Document
+from core.retrieval import ranking
 from core.retrieval import ranking as module
 from core.retrieval.lexical import LexicalIndex, open_lexical
 from core.retrieval.ranking import fuse_rankings, search_dense, top_rows
@@ -112,3 +113,20 @@ def test_the_projects_index_follows_its_corpus_and_old_ones_are_removed(workspac
     assert [found for found, _ in open_lexical(workspace, "p").search("rent", 5)] == ["d"]
     assert open_lexical(workspace, "p") is open_lexical(workspace, "p")
     assert [item.name for item in (workspace.home / "lexical" / "p").iterdir() if item.is_dir()] == ["1"]
+
+
+def test_faiss_finds_what_numpy_finds_in_the_same_order(monkeypatch: pytest.MonkeyPatch):
+    pytest.importorskip("faiss")
+    rng = np.random.default_rng(5)
+    documents = rng.normal(size=(700, 16)).astype(np.float32)
+    documents[500:600] = documents[100:200]  # ties
+    documents /= np.linalg.norm(documents, axis=1, keepdims=True)
+    queries = documents[::70] + 0.1
+    rows, scores = ranking.search_dense(queries, documents, 40)
+    monkeypatch.setattr(ranking, "FAISS_FROM", 1)
+    found, by_faiss = ranking.search_dense(queries, documents, 40)
+    np.testing.assert_allclose(by_faiss, scores, atol=1e-6)
+    clear = scores[:, 39:] < scores - 1e-5  # what ties with the last place may be another of its equals
+    assert clear.mean() > 0.9
+    assert all(set(found[i][clear[i]]) == set(rows[i][clear[i]]) for i in range(len(queries)))
+    assert all(list(found[i]) == sorted(found[i], key=lambda row: (-by_faiss[i][list(found[i]).index(row)], row)) for i in range(len(queries)))
