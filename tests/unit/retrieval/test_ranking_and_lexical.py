@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.model import Document
-from core.retrieval import ranking
 from core.retrieval import ranking as module
 from core.retrieval.lexical import LexicalIndex, open_lexical
 from core.retrieval.ranking import fuse_rankings, search_dense, top_rows
@@ -122,9 +121,9 @@ def test_faiss_finds_what_numpy_finds_in_the_same_order(monkeypatch: pytest.Monk
     documents[500:600] = documents[100:200]  # ties
     documents /= np.linalg.norm(documents, axis=1, keepdims=True)
     queries = documents[::70] + 0.1
-    rows, scores = ranking.search_dense(queries, documents, 40)
-    monkeypatch.setattr(ranking, "FAISS_FROM", 1)
-    found, by_faiss = ranking.search_dense(queries, documents, 40)
+    rows, scores = module.search_dense(queries, documents, 40)
+    monkeypatch.setattr(module, "FAISS_FROM", 1)
+    found, by_faiss = module.search_dense(queries, documents, 40)
     np.testing.assert_allclose(by_faiss, scores, atol=1e-6)
     clear = scores[:, 39:] < scores - 1e-5  # what ties with the last place may be another of its equals
     assert clear.mean() > 0.9
