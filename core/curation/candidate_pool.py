@@ -15,6 +15,8 @@ from core.retrieval.ranking import search_dense
 from core.retrieval.vectors import Floats
 
 Ints = NDArray[np.int64]
+FIRM = 2
+"""Grade from which an answer says how near answers are: one that merely touches the question may stand anywhere."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,8 @@ class Known:
     """What is judged, by anchor id, as rows of the documents: answers of its own, answers of its whole group, everything that is no candidate."""
 
     own: Mapping[str, Sequence[int]]
+    firm: Mapping[str, Sequence[int]]
+    """Those of its own answers that candidates are measured by: of grade `FIRM` or more, of its best grade where all are lower."""
     answers: Mapping[str, Sequence[int]]
     judged: Mapping[str, frozenset[int]]
 
@@ -65,12 +69,12 @@ class Pool:
     lexical_rank: Ints
     similarity: Floats
     ratio: Floats
-    """NaN where the anchor's lowest answer points away from it."""
+    """Similarity over that of the anchor's lowest answer of grade `FIRM` or more; NaN where that one points away from the anchor."""
 
 
 def read_known(data: MiningInput, row_of: Mapping[str, int]) -> Known:
     """Everything judged, with the answers of paraphrases."""
-    own, answers, judged = {}, {}, {}
+    own, firm, answers, judged = {}, {}, {}, {}
     shared: dict[str, set[int]] = {}
     closed: dict[str, set[int]] = {}
     for anchor_id, document_id in data.closed:
@@ -83,11 +87,13 @@ def read_known(data: MiningInput, row_of: Mapping[str, int]) -> Known:
     for anchor_id in data.anchor_ids:
         grades = data.grades.get(anchor_id, {})
         own[anchor_id] = sorted(row_of[document_id] for document_id, grade in grades.items() if grade > 0 and document_id in row_of)
+        least = min(FIRM, max((grades[data.document_ids[row]] for row in own[anchor_id]), default=FIRM))
+        firm[anchor_id] = [row for row in own[anchor_id] if grades[data.document_ids[row]] >= least]
         group = shared.get(data.groups.get(anchor_id, ""), set()) if anchor_id in data.groups else set()
         answers[anchor_id] = sorted({*own[anchor_id], *group}, key=lambda row: data.document_ids[row])
         said = {row_of[document_id] for document_id in grades if document_id in row_of}
         judged[anchor_id] = frozenset(said | group | closed.get(anchor_id, set()))
-    return Known(own, answers, judged)
+    return Known(own, firm, answers, judged)
 
 
 def gather_pool(data: MiningInput, row_of: Mapping[str, int], known: Known, mined: Sequence[int], depth: int) -> Pool:
@@ -117,8 +123,8 @@ def gather_pool(data: MiningInput, row_of: Mapping[str, int], known: Known, mine
     anchor, document = keys // n, keys % n
     missing = np.flatnonzero(np.isnan(similarity))
     similarity[missing] = _dot(vectors, data.documents, anchor[missing], document[missing])
-    own = [known.own[data.anchor_ids[i]] for i in mined]
-    lowest = np.array([np.min(data.documents[list(rows)] @ vector) for rows, vector in zip(own, vectors, strict=True)], np.float32)[anchor]
+    firm = [known.firm[data.anchor_ids[i]] for i in mined]
+    lowest = np.array([np.min(data.documents[list(rows)] @ vector) for rows, vector in zip(firm, vectors, strict=True)], np.float32)[anchor]
     ratio = np.full(len(keys), np.nan, np.float32)
     np.divide(similarity, lowest, out=ratio, where=lowest > 0)
     return Pool(anchor, document, dense_rank, lexical_rank, similarity, ratio)

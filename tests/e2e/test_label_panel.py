@@ -18,16 +18,20 @@ expect.set_options(timeout=30_000)
 PROJECT = "asked"
 PANEL = "section.panel"
 KEYS = {"3": (Label.POSITIVE, 3), "2": (Label.POSITIVE, 2), "1": (Label.POSITIVE, 1), "0": (Label.HARD_NEGATIVE, 0)}
-PRESS_AT_EXCHANGE = """panel => new Promise(done => {
+PRESS_AT_EXCHANGE = """panel => new Promise((done, failed) => {
+    const root = panel.getRootNode()
     const press = key => document.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }))
-    const before = JSON.parse(panel.dataset.pair)[0]
-    new MutationObserver((_, observer) => {
-        if (!panel.dataset.pair || JSON.parse(panel.dataset.pair)[0] === before) return
-        observer.disconnect()
+    const pair = () => root.querySelector(".panel")?.dataset.pair
+    const before = JSON.parse(pair())[0]
+    const until = performance.now() + 60_000
+    const look = () => {
+        if (performance.now() > until) return failed(new Error("the next question never came"))
+        if (!pair() || JSON.parse(pair())[0] === before) return setTimeout(look, 1)
         press("0")
         done()
-    }).observe(panel, { attributes: true })
+    }
     press("n")
+    look()
 })"""
 """Goes on to the next question, and presses a grade in the moment its list is drawn."""
 Mark = tuple[str, str, Label, int]

@@ -44,8 +44,10 @@ def test_judged_closed_and_forbidden_documents_are_never_candidates():
     assert [item.document_id for item in found] == ["d05", "d80"]
 
 
-def test_the_ratio_is_to_the_lowest_answer():
-    assert status_of(mine_candidates(data(grades={"a": {"d20": 3, "d60": 1}})))["d40"] == CandidateStatus.SUSPICIOUS
+def test_the_ratio_is_to_the_lowest_answer_that_is_more_than_a_touch():
+    assert status_of(mine_candidates(data(grades={"a": {"d20": 3, "d60": 2}})))["d40"] == CandidateStatus.SUSPICIOUS
+    assert status_of(mine_candidates(data(grades={"a": {"d20": 3, "d60": 1}})))["d40"] == CandidateStatus.PROPOSED
+    assert status_of(mine_candidates(data(grades={"a": {"d60": 1}})))["d40"] == CandidateStatus.SUSPICIOUS
     assert status_of(mine_candidates(data()))["d40"] == CandidateStatus.PROPOSED
 
 
