@@ -26,13 +26,6 @@ SOURCES = {
     Source.ORACLE: "Test collection",
     Source.SETTLED: "Settled",
 }
-    Source.SETTLED: "Settled",
-    Source.SEARCH: "Search",
-    Source.MINED: "Review",
-    Source.IMPORT: "Import",
-    Source.HOLES: "Unjudged hits",
-    Source.ORACLE: "Test collection",
-}
 DATE = st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm", help="In UTC.")
 GRADES = {1: "touches", 2: "partly", 3: "fully"}
 
