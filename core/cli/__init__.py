@@ -10,11 +10,11 @@ import sys
 
 import typer
 
-from core.cli import curate, data, models, projects
+from core.cli import curate, data, models, projects, tuning
 from core.cli.app import app
 from core.model import PairsmithError
 
-__all__ = ["app", "curate", "data", "main", "models", "projects"]
+__all__ = ["app", "curate", "data", "main", "models", "projects", "tuning"]
 
 
 def main() -> None:

@@ -26,6 +26,8 @@ class LabelledAnchor:
     part: Part
     positives: Mapping[str, int]
     hard_negatives: Sequence[str]
+    group: str | None = None
+    """The anchor that stands for this one and its paraphrases; None where the snapshot names none."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ def read_snapshot(workspace: Workspace, snapshot_id: str) -> SnapshotData:
         if "document" in row:
             contents[row["document"]] = row["content"]
         elif "anchor" in row:
-            anchors.append(LabelledAnchor(row["anchor"], row["text"], Part(row["part"]), row["positives"], row["hard_negatives"]))
+            anchors.append(LabelledAnchor(row["anchor"], row["text"], Part(row["part"]), row["positives"], row["hard_negatives"], row.get("group")))
     return SnapshotData(snapshot_id, anchors, contents)
 
 

@@ -64,6 +64,13 @@ def first_release(conn: Connection, project_id: str, author: str, *, now: float 
     return None if found is None else float(found)
 
 
+def read_candidates(conn: Connection, project_id: str, status: CandidateStatus) -> list[Candidate]:
+    """All candidates of one status, judged or not, by anchor id, the most similar first, ties by document id."""
+    c = candidates.c
+    query = select(candidates).where(c.project_id == project_id, c.status == status.value).order_by(c.anchor_id, c.similarity.desc(), c.document_id)
+    return [_to_candidate(row) for row in conn.execute(query)]
+
+
 def _open(project_id: str) -> ColumnElement[bool]:
     c, state = candidates.c, judgement_state.c
     judged = select(1).where(state.project_id == c.project_id, state.anchor_id == c.anchor_id, state.document_id == c.document_id)
