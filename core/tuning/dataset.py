@@ -6,7 +6,9 @@ answers an anchor, one of its paraphrases, or is a near-duplicate of an answer, 
 
 from __future__ import annotations
 
+import math
 import random
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -134,6 +136,15 @@ def group_by_count(rows: Sequence[Row], *, least: int = 1, prefix: str = "pairs"
             found[higher] += [_raise_row(row, higher) for row in found[count]]
             found[count] = []
     return {f"{prefix}_{count}": items for count, items in sorted(found.items()) if items}
+
+
+def count_least_batches(rows: Sequence[Row], size: int) -> int:
+    """Batches an epoch of these rows takes at least: full ones, or as many as there are rows with one answer or one question, which never share a batch."""
+    total = 0
+    for items in group_by_count(rows, least=size).values():
+        shared = Counter(name for row in items for name in (*row.answers, f"\0{row.group or row.anchor_id}"))
+        total += max(math.ceil(len(items) / size), *shared.values())
+    return total
 
 
 def normalize_text(text: str) -> str:

@@ -24,7 +24,7 @@ from core.retrieval.models import describe_model
 from core.store import corpus, judgements, projects
 from core.tuning.config import ASSUMED_TEXTS_PER_S, MIN_TRAIN_ANCHORS, TuneConfig, estimate_run
 from core.tuning.cost import estimate_memory_gb, read_free_gb
-from core.tuning.dataset import RowPlan, normalize_text, plan_rows
+from core.tuning.dataset import RowPlan, count_least_batches, normalize_text, plan_rows
 from core.tuning.extras import Extras, gather_extras
 from core.tuning.generic import count_generic
 from core.tuning.truncation import CountTokens, estimate_tokens
@@ -126,6 +126,7 @@ def run_preflight(
         generic = count_generic(config) if config.generic_share else 0
     except PairsmithError as error:
         findings.append(Finding(Level.BLOCK, "generic", str(error)))
+    mixed = min(config.count_generic(len(plan.rows)), generic)
     counts = {part: len(data.part(part)) for part in Part}
     estimate = estimate_run(
         config, pairs=len(plan.rows), documents=len(documents), dev_anchors=counts[Part.DEV], texts_per_s=texts_per_s, generic_available=generic
@@ -148,7 +149,7 @@ def run_preflight(
         rows=len(plan.rows),
         largest_component=max(map(len, split.components), default=0),
         findings=sorted(findings, key=lambda item: order.index(item.level)),
-        steps=estimate.steps,
+        steps=config.epochs * (count_least_batches(plan.rows, config.batch) + math.ceil(mixed / config.batch)),
         seconds=estimate.seconds,
         memory_gb=memory,
     )

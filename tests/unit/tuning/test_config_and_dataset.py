@@ -12,7 +12,7 @@ import sample_data
 from core.curation.snapshot import LabelledAnchor, SnapshotData
 from core.model import ModelKind, ModelRecord, PairsmithError, Part
 from core.tuning.config import TuneConfig, choose_scale, estimate_run
-from core.tuning.dataset import Row, build_rows, group_by_count, plan_rows
+from core.tuning.dataset import Row, build_rows, count_least_batches, group_by_count, plan_rows
 from core.tuning.extras import Extras
 from core.tuning.generic import mix_generic, read_generic
 
@@ -200,3 +200,9 @@ def test_the_scale_is_the_model_familys_own_unless_it_is_set():
     assert choose_scale(TuneConfig(), record) == 50.0
     assert choose_scale(TuneConfig(), replace(record, name="all-MiniLM-L6-v2")) == 20.0
     assert choose_scale(TuneConfig(scale=7.0), record) == 7.0
+
+
+def test_rows_that_share_an_answer_set_how_many_batches_there_are_at_least():
+    free = [Row(f"f{n}", "p", anchor_id=f"f{n}", answers=frozenset([f"d{n}"])) for n in range(10)]
+    related = [Row(f"r{n}", "p", anchor_id=f"r{n}", answers=frozenset(["d"])) for n in range(4)]
+    assert [count_least_batches(rows, 8) for rows in (free, related, [*free, *related], [])] == [2, 4, 4, 0]
