@@ -113,3 +113,15 @@ def test_a_training_ends_by_itself_where_development_no_longer_rises(base: Model
     config = TuneConfig(**{**vars(FEW), "epochs": 10, "evaluations": 20, "patience": 2})
     trained = train_model(base, ROWS, [], still, config, tmp_path, lambda step, total: None, lambda step, total, series: True)
     assert (trained.stopped_early, trained.steps) == (True, 3)
+
+
+@pytest.mark.parametrize("values", [{}, {"loss": "cached_mnrl", "lora_rank": 4}])
+def test_a_training_taken_up_from_its_checkpoint_ends_with_the_very_weights_of_one_that_was_not_interrupted(
+    base: ModelRecord, tmp_path: Path, values: dict[str, Any]
+):
+    whole = train(base, tmp_path / "whole", **values)
+    train(base, tmp_path / "again", lambda step: step < 3, **values)
+    taken_up = train(base, tmp_path / "again", **values)
+    assert (taken_up.steps, taken_up.best_dev) == (whole.steps, whole.best_dev)
+    before = whole.model.state_dict()
+    assert all(torch.equal(tensor, before[name]) for name, tensor in taken_up.model.state_dict().items())
