@@ -35,6 +35,9 @@ class Settings(BaseSettings):
     cancel_grace_s: float = Field(default=30.0, ge=0, description="Between a polite stop and a kill of a cancelled run.")
     poll_s: float = Field(default=0.5, gt=0, description="How often a worker looks for work.")
     attempts: int = Field(default=3, ge=1, description="How often a run that dies is started again before it counts as failed.")
+    guard_folder: Path | None = Field(
+        default=None, description="A BEIR folder that takes the place of the bundled guard set of general questions; it must never be trained on."
+    )
     threads: int = Field(default=0, ge=0, description="Threads a model may use; 0 leaves it to the library.")
 
     @property

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import math
-
 import streamlit as st
 
 from core.jobs.engine import LocalEngine
 from core.model import PairsmithError, Run, RunKind, RunStatus
 from core.store import artefacts, judgements, projects, runs
-from core.tuning.config import ASSUMED_TEXTS_PER_S, TuneConfig, estimate_run
-from core.tuning.readiness import Readiness, find_obstacle, list_warnings, read_readiness
+from core.tuning.config import ASSUMED_TEXTS_PER_S, TuneConfig
+from core.tuning.preflight import Preflight, count_training, run_preflight
+from core.tuning.recipes import Recipe, choose_recipe, explain_missing
 from pages._ui.judging_panel import drain_outbox
 from pages._ui.page import open_page
 from pages._ui.past_runs import draw_past
+from pages._ui.preflight import draw_counts, draw_findings
 from pages._ui.runs import format_seconds, start_run, watch_run
 from pages._ui.series import draw_series
 from pages._ui.text import escape_label
+from pages._ui.tune_after import draw_after, draw_kept
 from pages._ui.tune_form import draw_config, read_config
 from pages._ui.verdict import read_verdict, show_verdict
 
@@ -26,51 +27,51 @@ page = open_page(
 )
 
 
+@st.cache_data(max_entries=32, show_spinner="Looking at the data …")
+def check_once(home: str, project_id: str, state: tuple[int, ...], config: TuneConfig, cut_share: float | None, texts_per_s: float) -> Preflight:
+    """What a run would find, looked at once for each state of the judgements, the candidates and the corpus."""
+    return run_preflight(page.workspace, project_id, config, cut_share=cut_share, texts_per_s=texts_per_s)
+
+
 @st.cache_data(max_entries=32, show_spinner=False)
-def count_ready(home: str, project_id: str, last_seq: int, revision: int, min_grade: int) -> Readiness:
-    """What a run would find, counted once for each state of the judgements and the corpus."""
-    return read_readiness(page.workspace, project_id, min_grade=min_grade)
+def count_once(home: str, project_id: str, state: tuple[int, ...]) -> int:
+    """Training anchors, counted once for each state."""
+    return count_training(page.workspace, project_id)
 
 
-def read_ready(min_grade: int) -> Readiness:
-    """What a run would find now."""
+def read_state() -> tuple[int, ...]:
+    """Numbers that change with whatever a run would find."""
     with page.workspace.store.read() as conn:
-        key = judgements.last_seq(conn, page.project_id), projects.get_project(conn, page.project_id).corpus_revision
-    return count_ready(str(page.workspace.home), page.project_id, *key, min_grade)
+        project = projects.get_project(conn, page.project_id)
+        mined = runs.newest_success(conn, page.project_id, RunKind.MINE)
+        return judgements.last_seq(conn, page.project_id), project.corpus_revision, project.anchor_revision, int(mined.created_at) if mined else 0
 
 
-def draw_ready(ready: Readiness) -> None:
-    """What a run needs and has, and how small a difference its verdict can tell."""
-    with st.container(horizontal=True):
-        st.metric("Training anchors", f"{ready.train:,}", border=True, help="Questions with answers that the model learns from.")
-        st.metric("Development anchors", f"{ready.dev:,}", border=True, help="Measured while it trains, to choose the best moment. Not learned from.")
-        st.metric("Held-out anchors", f"{ready.test:,}", border=True, help="Never seen by the run. The verdict is given on these alone.")
-        st.metric("Hard negatives", f"{ready.hard_negatives:,}", border=True, help="Reviewed by an expert, of training anchors: look like an answer, are none.")
-    if math.isfinite(ready.detectable):
-        st.caption(
-            f"With {ready.test:,} held-out anchors, a true difference of about {ready.detectable:.2f} in NDCG@5 or more would show, four times out of five. "
-            "Smaller ones may be real and still look like chance.",
-            help="NDCG@5 says how good the first five results are, from 0 (no answer among them) to 1 (the best answers first). "
-            "A spread of 0.30 between questions is assumed until a run has measured it; four times as many anchors halve the smallest difference.",
-        )
-
-
-def draw_estimate(config: TuneConfig, ready: Readiness) -> None:
-    """How much a run does and how long it takes here."""
+def read_measured() -> tuple[float | None, float | None]:
+    """Texts a second of the newest tuning run here, and the share of documents cut as the newest embedding run counted; None where there is none."""
     with page.workspace.store.read() as conn:
-        before = runs.newest_success(conn, page.project_id, RunKind.TUNE)
-    measured = ((before.result or {}).get("train") or {}).get("texts_per_s") if before else None
-    estimate = estimate_run(config, pairs=ready.pairs, documents=ready.documents, dev_anchors=ready.dev, texts_per_s=measured or ASSUMED_TEXTS_PER_S)
-    source = "at the speed of the newest run here" if measured else "at the speed of two processor cores, as no run was measured here yet"
-    st.caption(f"{ready.pairs:,} pairs to learn from, {estimate.steps:,} steps, about {format_seconds(estimate.seconds)} {source}.")
+        tuned, embedded = (runs.newest_success(conn, page.project_id, kind) for kind in (RunKind.TUNE, RunKind.EMBED))
+    speed = ((tuned.result or {}).get("train") or {}).get("texts_per_s") if tuned else None
+    return speed, (embedded.result or {}).get("cut_share") if embedded else None
+
+
+def check(config: TuneConfig) -> Preflight:
+    """What a run with these settings would find now."""
+    speed, cut_share = read_measured()
+    return check_once(str(page.workspace.home), page.project_id, read_state(), config, cut_share, speed or ASSUMED_TEXTS_PER_S)
+
+
+def read_recipe() -> Recipe:
+    """The recipe for the project's size."""
+    return choose_recipe(count_once(str(page.workspace.home), page.project_id, read_state()))
 
 
 def launch() -> None:
     """Queue the run with the knobs as they stand now; what cannot be run, or a second run while another goes on, is refused with words."""
     try:
-        config = read_config()
-        if obstacle := find_obstacle(read_ready(config.min_grade)):
-            raise PairsmithError(obstacle)
+        config = read_config(read_recipe().config or TuneConfig())
+        if blocks := check(config).blocks:
+            raise PairsmithError(" ".join(f"{item.text} {item.action}" for item in blocks))
         LocalEngine(page.workspace).enqueue_alone(page.project_id, RunKind.TUNE, config.to_json())
     except PairsmithError as error:
         st.session_state["tune_refused"] = str(error)
@@ -78,28 +79,24 @@ def launch() -> None:
 
 def draw_launch(*, is_next: bool = True) -> None:
     """The settings, what they would cost, and the button that starts; `is_next` where starting is what the page is about now."""
-    kind = "primary" if is_next else "secondary"
-    above = st.container()
-    config = draw_config()
-    ready = read_ready(config.min_grade if config else TuneConfig().min_grade)
-    obstacle = find_obstacle(ready)
+    above, recipe = st.container(), read_recipe()
+    config = draw_config(recipe.config or TuneConfig())
+    report = check(config or recipe.config or TuneConfig())
     with above:
-        draw_ready(ready)
-    if obstacle:
-        st.error(obstacle, icon=":material/block:")
-        st.page_link(
-            "corpus.py" if not ready.documents else "label.py",
-            label="Import documents" if not ready.documents else "Label answers",
-            icon=":material/arrow_forward:",
-        )
-    elif config:
-        for warning in list_warnings(ready, negatives=config.negatives):
-            st.warning(warning, icon=":material/warning:")
-        draw_estimate(config, ready)
-    if config is None or obstacle:
-        st.button("Start tuning", type=kind, icon=":material/play_arrow:", disabled=True, key="start_tuning")
-    else:
-        st.button("Start tuning", type=kind, icon=":material/play_arrow:", on_click=launch, key="start_tuning")
+        draw_counts(report)
+        if recipe.config is None and report.documents:
+            st.warning(explain_missing(report.train), icon=":material/pause_circle:")
+        elif recipe.config:
+            st.info(f"**{recipe.title}**  \n{recipe.why}", icon=":material/menu_book:")
+    draw_findings(report)
+    if config and not report.blocks:
+        source = "at the speed of the newest run here" if read_measured()[0] else "at the speed of two processor cores, as no run was measured here yet"
+        cost = f"about {format_seconds(report.seconds)} {source}, about {report.memory_gb:.1f} GB of memory"
+        st.caption(f"{report.rows:,} pairs to learn from, {report.steps:,} steps, {cost}.")
+    kind = "primary" if is_next and recipe.config else "secondary"
+    words = "Start tuning" if recipe.config else "Tune all the same"
+    blocked = config is None or bool(report.blocks)
+    st.button(words, type=kind, icon=":material/play_arrow:", disabled=blocked, on_click=None if blocked else launch, key="start_tuning")
 
 
 def draw_live(run: Run) -> None:
@@ -147,16 +144,6 @@ def draw_finished(run: Run) -> None:
             st.switch_page("map.py")
 
 
-def draw_blend(run: Run) -> None:
-    """How much of the tuned weights was kept against forgetting, and what that share gave."""
-    blend = (run.result or {}).get("merge")
-    if blend:
-        st.caption(
-            f"{blend['weight']:.0%} of the tuned weights were blended with the base's, the best of {len(blend['points'])} shares that forget little: "
-            f"development NDCG@5 {blend['dev']:.3f}, on general questions {blend['guard']:.3f} (base {blend['base_guard']:.3f})."
-        )
-
-
 def ensure_map(model_id: str) -> None:
     """Have the maps of base and this model drawn where they are neither there nor on their way."""
     with page.workspace.store.read() as conn:
@@ -183,9 +170,10 @@ elif newest is not None:
         draw_finished(newest)
         with st.expander("How it went", icon=":material/show_chart:"):
             draw_live(newest)
-            draw_blend(newest)
+            draw_after(newest.result or {})
     else:
         watch_run(page, newest, draw_live if newest.progress.figures else None)
+        draw_kept(newest.result or {})
     with st.expander("Tune again", icon=":material/replay:", expanded=newest.status != RunStatus.SUCCEEDED):
         draw_launch(is_next=newest.status != RunStatus.SUCCEEDED)
 else:

@@ -1,4 +1,4 @@
-"""Tuning, evaluating and mapping models."""
+"""Evaluating and mapping models."""
 
 from __future__ import annotations
 
@@ -7,35 +7,9 @@ from typing import Annotated
 
 import typer
 
-from core.cli.app import Json, ProjectName, app, open_project, run_and_show, run_to_end
+from core.cli.app import Json, ProjectName, app, open_project, run_and_show
 from core.cli.output import Out
 from core.model import PairsmithError, RunKind
-from core.tuning.config import TuneConfig
-
-
-@app.command()
-def tune(
-    project: ProjectName,
-    epochs: Annotated[int, typer.Option(help="Passes over the training rows.")] = TuneConfig.epochs,
-    batch: Annotated[int, typer.Option(help="Rows a step.")] = TuneConfig.batch,
-    learning_rate: Annotated[float, typer.Option(help="Peak learning rate.")] = TuneConfig.learning_rate,
-    warmup: Annotated[float, typer.Option(help="Share of the steps over which the rate rises.")] = TuneConfig.warmup,
-    negatives: Annotated[int, typer.Option(help="Reviewed hard negatives a row, at most.")] = TuneConfig.negatives,
-    generic_share: Annotated[float, typer.Option(help="Share of everyday pairs mixed in.")] = TuneConfig.generic_share,
-    scale: Annotated[float, typer.Option(help="Inverse temperature of the loss.")] = TuneConfig.scale,
-    min_grade: Annotated[int, typer.Option(help="Lowest grade that counts as an answer.")] = TuneConfig.min_grade,
-    evaluations: Annotated[int, typer.Option(help="Times development NDCG@5 is measured.")] = TuneConfig.evaluations,
-    merge: Annotated[bool, typer.Option(help="Blend the tuned weights with the base's against forgetting.")] = TuneConfig.merge,
-    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = TuneConfig.seed,
-    json: Json = False,
-) -> None:
-    """Tune the base model, wait, and print run, model and verdict."""
-    config = TuneConfig(epochs, batch, learning_rate, warmup, negatives, generic_share, scale, min_grade, evaluations, merge, seed)
-    run = run_to_end(project, RunKind.TUNE, config.to_json())
-    result = dict(run.result or {})
-    value = {"run": run.id, "model": result.get("model_id"), "verdict": result.get("test", {}).get("verdict"), **result}
-    verdict = value["verdict"] or {}
-    Out(json).show(value, f"{verdict.get('title')}: {verdict.get('reason')}\n{verdict.get('advice')}\nrun {run.id}, model {str(value['model'])[:12]}")
 
 
 @app.command()

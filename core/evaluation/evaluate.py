@@ -101,9 +101,17 @@ class Comparison:
 
 
 def compare_models(
-    workspace: Workspace, project_id: str, base: str, tuned: str, part: str, *, run_id: str | None = None, on_progress: OnProgress | None = None
+    workspace: Workspace,
+    project_id: str,
+    base: str,
+    tuned: str,
+    part: str,
+    *,
+    run_id: str | None = None,
+    on_progress: OnProgress | None = None,
+    seed_spread: float | None = None,
 ) -> Comparison:
-    """Evaluate two systems on the same anchors and give the verdict, the guard set measured for both."""
+    """Evaluate two systems on the same anchors and give the verdict, the guard set measured for both. `seed_spread`: as in `give_verdict`."""
     figures = [evaluate_system(workspace, project_id, system, part, run_id=run_id, on_progress=on_progress) for system in (base, tuned)]
     split = ensure_split(workspace, project_id)
     scores = [{anchor_id: values[PRIMARY] for anchor_id, values in figure.scores.items()} for figure in figures]
@@ -111,4 +119,4 @@ def compare_models(
     records = [find_system(workspace, project_id, system) for system in (base, tuned)]
     guard = {name: measure_guard(workspace, record) for name, record in zip(("base", "tuned"), records, strict=True) if record is not None}
     loss = guard["base"] - guard["tuned"] if len(guard) == 2 else None
-    return Comparison(figures[0], figures[1], difference, guard, give_verdict(difference, guard_loss=loss, warning=split.warning))
+    return Comparison(figures[0], figures[1], difference, guard, give_verdict(difference, guard_loss=loss, warning=split.warning, seed_spread=seed_spread))

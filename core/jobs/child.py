@@ -27,6 +27,10 @@ HANDLERS = {
     RunKind.MAP: "core.jobs.handlers:draw_map",
     RunKind.METER: "core.jobs.handlers:meter",
 }
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_SAID_WHEN_FULL = ("no space left", "disk quota exceeded", "file too large", "pytorchstreamwriter failed")
+"""What libraries that write by themselves say instead of an errno."""
+_SAID_WITHOUT_MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory", "not enough memory")
 Handler = Callable[[Workspace, Run, Reporter], Mapping[str, Any]]
 
 
@@ -36,14 +40,14 @@ def execute_run(workspace: Workspace, run: Run) -> RunStatus:
     with Reporter(engine, run) as reporter:
         signal.signal(signal.SIGTERM, lambda *_: reporter.stop())
         try:
-            result = _find_handler(run.kind)(workspace, run, reporter)
+            result: Mapping[str, Any] | None = _find_handler(run.kind)(workspace, run, reporter)
             status, error = RunStatus.SUCCEEDED, None
-        except Cancelled:
+        except Cancelled as stop:
             if not _was_asked(workspace, run):  # the machine goes down, nobody cancelled: another attempt goes on from here
                 with workspace.store.write() as conn:
                     runs.requeue_run(conn, run.id, run.attempt)
                 return RunStatus.QUEUED
-            result, status, error = None, RunStatus.CANCELLED, None
+            result, status, error = stop.result, RunStatus.CANCELLED, None
         except Superseded:
             print("Another process took this run over; stopping.", file=sys.stderr)
             return RunStatus.LOST
@@ -64,10 +68,11 @@ def explain(problem: BaseException) -> str:
     """The failure in plain words, with what to do."""
     if isinstance(problem, PairsmithError):
         return str(problem)
-    if isinstance(problem, OSError) and problem.errno == errno.ENOSPC:
+    said = str(problem).lower()
+    if (isinstance(problem, OSError) and problem.errno in _FULL) or any(words in said for words in _SAID_WHEN_FULL):
         return "The disk is full. Free some space, then start a new run: it begins from the start."
-    if isinstance(problem, MemoryError) or "out of memory" in str(problem).lower() or "can't allocate memory" in str(problem).lower():
-        return "There was not enough memory. Use a smaller batch or fewer hard negatives a row, then start the run again."
+    if isinstance(problem, MemoryError) or any(words in said for words in _SAID_WITHOUT_MEMORY):
+        return "There was not enough memory. Use a smaller batch, the loss in mini-batches or fewer hard negatives a row, then start the run again."
     return f"The run stopped on an unexpected error ({type(problem).__name__}). The log has the details."
 
 

@@ -33,6 +33,9 @@ class Engine(Protocol):
     def request_cancel(self, run_id: str) -> None:
         """Ask for the run to stop."""
 
+    def is_cancel_requested(self, run_id: str) -> bool:
+        """Whether somebody asked for the run to stop."""
+
 
 class LocalEngine:
     """The engine of one machine, or of several that share a database and a home: the run table is the queue."""
@@ -76,6 +79,11 @@ class LocalEngine:
             is_over = runs.get_run(conn, run_id).status.is_over
         if is_over:
             self._clear_checkpoints(run_id)
+
+    def is_cancel_requested(self, run_id: str) -> bool:
+        """Whether somebody asked for the run to stop."""
+        with self.workspace.store.read() as conn:
+            return runs.get_run(conn, run_id).cancel_requested
 
     def _clear_checkpoints(self, run_id: str) -> None:
         shutil.rmtree(self.workspace.home / "runs" / run_id / CHECKPOINTS, ignore_errors=True)

@@ -15,6 +15,7 @@ from core.jobs.reporter import Reporter
 from core.model import NotFound, PairsmithError, Run
 from core.retrieval.encoder import embed_anchors, embed_documents
 from core.store import corpus
+from core.tuning.truncation import measure_cut_share
 from core.tuning.tune_run import run_tuning
 from core.tuning.value_meter import measure_value
 from core.workspace import Workspace
@@ -36,7 +37,8 @@ def embed(workspace: Workspace, run: Run, reporter: Reporter) -> Mapping[str, An
     embed_documents(workspace, record, documents, on_progress=on_progress)
     seconds = time.monotonic() - began
     embed_anchors(workspace, record, [anchor.text for anchor in anchors])
-    return {"model_id": record.id, "documents": len(documents), "encoded": encoded[0], "seconds": seconds}
+    cut_share = measure_cut_share(record, [doc.content for doc in documents])
+    return {"model_id": record.id, "documents": len(documents), "encoded": encoded[0], "seconds": seconds, "cut_share": cut_share}
 
 
 def mine(workspace: Workspace, run: Run, reporter: Reporter) -> Mapping[str, Any]:

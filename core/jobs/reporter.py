@@ -6,7 +6,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from core.jobs.engine import Engine
 from core.model import Progress, Run
@@ -15,7 +15,11 @@ INTERVAL_S = 0.5
 
 
 class Cancelled(Exception):
-    """Somebody asked the run to stop."""
+    """Somebody asked the run to stop. `result`: what it leaves all the same."""
+
+    def __init__(self, run_id: str, result: Mapping[str, Any] | None = None) -> None:
+        super().__init__(run_id)
+        self.result = result
 
 
 class Superseded(Exception):
@@ -81,6 +85,17 @@ class Reporter:
             raise Superseded(self.run.id)
         if self._stop.is_set():
             raise Cancelled(self.run.id)
+
+    @property
+    def was_cancelled(self) -> bool:
+        """Whether a person cancelled the run, rather than the machine going down; asks the store."""
+        return not self._superseded and self._engine.is_cancel_requested(self.run.id)
+
+    def cancel(self, result: Mapping[str, Any]) -> NoReturn:
+        """End the run as cancelled with what it leaves. Raises `Cancelled`, or `Superseded` where it is another's by now."""
+        if self._superseded:
+            raise Superseded(self.run.id)
+        raise Cancelled(self.run.id, result)
 
     def _set(self, progress: Progress, *, force: bool) -> None:
         with self._lock:

@@ -36,6 +36,13 @@ class CandidateFilter:
     """Audit items alone."""
 
 
+def read_candidates(conn: Connection, project_id: str, status: CandidateStatus) -> list[Candidate]:
+    """All candidates of one status, judged or not, by anchor id, the most similar first, ties by document id."""
+    c = candidates.c
+    query = select(candidates).where(c.project_id == project_id, c.status == status.value).order_by(c.anchor_id, c.similarity.desc(), c.document_id)
+    return [to_candidate(row) for row in conn.execute(query)]
+
+
 def count_candidates(conn: Connection, project_id: str, wanted: CandidateFilter = CandidateFilter()) -> int:
     """How many candidates the filter lets through."""
     return int(conn.execute(_filter(select(func.count()), project_id, wanted)).scalar_one())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -15,22 +16,13 @@ from core.tuning.dataset import Row
 def plan_batches(rows: Sequence[Row], order: Sequence[int], size: int, *, count: int = 0) -> list[list[int]]:
     """Rows in `order` packed into batches of at most `size` without conflict; each row stands in exactly one.
 
-    Two rows conflict when they share the anchor, or a document of one answers the anchor of the other. A row goes to the emptiest batch that admits
-    it, so sizes stay even; where none does, a new batch begins. `count`: at least so many batches (the largest are halved), as far as there are rows.
+    Two rows conflict when their anchors are one, or paraphrases of each other, or share an answer, or when a document of one answers the anchor of the
+    other or is ambiguous to it; documents count by near-duplicate group. A row goes to the emptiest batch that admits it, ties to the earliest, so sizes
+    stay even; where none does, a new batch begins. `count`: at least so many batches (the largest are halved), as far as there are rows.
+
+    Cost: rows times documents of a row, and a heap step for each batch a row is kept out of, where trying every batch costs rows times batches.
     """
-    batches = [_Batch() for _ in range(math.ceil(len(order) / size))]
-    for index in order:
-        admitting = [batch for batch in batches if len(batch.rows) < size and batch.admits(rows[index])]
-        if not admitting:
-            admitting = [_Batch()]
-            batches += admitting
-        min(admitting, key=lambda batch: len(batch.rows)).add(index, rows[index])
-    planned = [batch.rows for batch in batches]
-    while len(planned) < min(count, len(order)):
-        largest = max(planned, key=len)
-        planned.remove(largest)
-        planned += [largest[::2], largest[1::2]]
-    return planned
+    return _halve(_pack(rows, order, size), min(count, len(order)))
 
 
 def plan_epoch(rows: Sequence[Row], size: int, epoch: int, seed: int, *, count: int = 0) -> list[list[int]]:
@@ -39,30 +31,69 @@ def plan_epoch(rows: Sequence[Row], size: int, epoch: int, seed: int, *, count: 
     return plan_batches(rows, torch.randperm(len(rows), generator=generator).tolist(), size, count=count)
 
 
-def count_batches(rows: Sequence[Row], size: int, epochs: int, seed: int) -> int:
-    """Batches an epoch, the same for all `epochs`: as many as the most crowded of them needs to hold every row."""
-    return max(len(plan_epoch(rows, size, epoch, seed)) for epoch in range(epochs))
+def plan_training(rows: Sequence[Row], size: int, epochs: int, seed: int) -> list[list[list[int]]]:
+    """The batches of each epoch, as many in each: what the most crowded of them needs to hold every row."""
+    planned = [plan_epoch(rows, size, epoch, seed) for epoch in range(epochs)]
+    count = max(map(len, planned))
+    return [_halve(batches, min(count, len(rows))) for batches in planned]
 
 
-class _Batch:
-    def __init__(self) -> None:
-        self.rows: list[int] = []
-        self._anchors: set[str] = set()
-        self._shown: set[str] = set()
-        self._answers: set[str] = set()
+def _pack(rows: Sequence[Row], order: Sequence[int], size: int) -> list[list[int]]:
+    batches: list[list[int]] = [[] for _ in range(math.ceil(len(order) / size))]
+    open_ones = [(0, place) for place in range(len(batches))]  # by fill, then age; full ones are left out
+    holding: dict[tuple[str, str], set[int]] = {}
+    """The batches that hold a group, a document, an answer or an ambiguous document."""
+    for index in order:
+        row = rows[index]
+        barred = set().union(*(holding.get(key, ()) for key in _list_conflicts(row)))
+        passed = []
+        while open_ones and open_ones[0][1] in barred:
+            passed.append(heapq.heappop(open_ones))
+        if open_ones:
+            _, place = heapq.heappop(open_ones)
+        else:
+            place = len(batches)
+            batches.append([])
+        for item in passed:
+            heapq.heappush(open_ones, item)
+        batches[place].append(index)
+        if len(batches[place]) < size:
+            heapq.heappush(open_ones, (len(batches[place]), place))
+        for key in _list_holdings(row):
+            holding.setdefault(key, set()).add(place)
+    return batches
 
-    def admits(self, row: Row) -> bool:
-        return row.anchor_id not in self._anchors and self._shown.isdisjoint(row.answers) and self._answers.isdisjoint(row.shown)
 
-    def add(self, index: int, row: Row) -> None:
-        self.rows.append(index)
-        self._anchors.add(row.anchor_id)
-        self._shown |= row.shown
-        self._answers |= row.answers
+def _list_conflicts(row: Row) -> list[tuple[str, str]]:
+    """What a batch must not hold to admit the row."""
+    return [
+        ("group", row.group or row.anchor_id),
+        *(("answer", name) for name in row.answers | row.shown),
+        *(("shown", name) for name in row.answers | row.ambiguous),
+        *(("ambiguous", name) for name in row.shown),
+    ]
+
+
+def _list_holdings(row: Row) -> list[tuple[str, str]]:
+    return [
+        ("group", row.group or row.anchor_id),
+        *(("answer", name) for name in row.answers),
+        *(("shown", name) for name in row.shown),
+        *(("ambiguous", name) for name in row.ambiguous),
+    ]
+
+
+def _halve(batches: Sequence[list[int]], count: int) -> list[list[int]]:
+    planned = list(batches)
+    while len(planned) < count:
+        largest = max(planned, key=len)
+        planned.remove(largest)
+        planned += [largest[::2], largest[1::2]]
+    return planned
 
 
 class ApartSampler(DefaultBatchSampler):  # type: ignore[misc]
-    """Shuffled batches by `plan_epoch`: every row once an epoch, as many batches in each.
+    """Shuffled batches by `plan_training`: every row once an epoch, as many batches in each.
 
     Parameters: `rows`, those of the data set in its order; `epochs`, how many will be asked for; the others are the trainer's.
     """
@@ -70,13 +101,13 @@ class ApartSampler(DefaultBatchSampler):  # type: ignore[misc]
     def __init__(self, rows: Sequence[Row], epochs: int, dataset: Any, **options: Any) -> None:
         super().__init__(dataset, **options)
         self.rows = rows
-        self._count = count_batches(rows, self.batch_size, epochs, self.seed)
+        self._planned = plan_training(rows, self.batch_size, epochs, self.seed)
 
     def __iter__(self) -> Iterator[list[int]]:
-        yield from plan_epoch(self.rows, self.batch_size, self.epoch, self.seed, count=self._count)
+        yield from self._planned[self.epoch % len(self._planned)]
 
     def __len__(self) -> int:
-        return self._count
+        return len(self._planned[0])
 
 
 def make_sampler(datasets: Sequence[Sequence[Row]], epochs: int) -> Callable[..., ApartSampler]:

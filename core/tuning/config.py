@@ -9,12 +9,31 @@ from functools import lru_cache
 from typing import Any
 
 import sample_data
-from core.model import PairsmithError
+from core.model import ModelRecord, PairsmithError
 
+SLOWER = {"mnrl": 1.0, "cached_mnrl": 2.2, "gist": 2.6}
+"""The losses, and how much longer a step takes than the first's: twice to 2.4 times in mini-batches, as the library says; a guide adds a forward pass."""
+LOSSES = tuple(SLOWER)
+MERGE_WEIGHTS = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+"""Shares of the tuned weights that a blend is looked for among."""
 MIN_TRAIN_ANCHORS = 50
 """Below this, tuning a whole model mostly learns the few questions by heart."""
 ASSUMED_TEXTS_PER_S = 18.0
 """Texts a second through a training step of MiniLM on two cores, until a run here has measured it."""
+
+
+LIMITS = {
+    "epochs": (1, 50),
+    "batch": (2, 4096),
+    "negatives": (0, 10),
+    "evaluations": (1, 100),
+    "min_grade": (1, 10),
+    "mini_batch": (1, 1024),
+    "frozen_layers": (0, 100),
+    "lora_rank": (0, 256),
+    "patience": (0, 100),
+    "seeds": (1, 5),
+}
 
 
 @dataclass(frozen=True)
@@ -29,29 +48,54 @@ class TuneConfig:
     """Share of the steps over which the rate rises."""
     negatives: int = 2
     """Reviewed hard negatives a row, at most."""
+    unreviewed_negatives: bool = False
+    """Fill rows up with mined negatives that nobody reviewed. Some of them are answers, and teach the opposite of the truth."""
     generic_share: float = 0.15
     """Share of rows that are everyday question–answer pairs, so that general knowledge stays."""
-    scale: float = 20.0
-    """Inverse temperature of the loss; 20 for MiniLM, 50 for bge."""
+    generic_path: str = ""
+    """A file of everyday pairs (`core.tuning.generic`); those bundled where empty."""
+    loss: str = "mnrl"
+    """`mnrl`; `cached_mnrl`, the same in mini-batches: less memory, more time; `gist`, where the base model takes out in-batch negatives that look like
+    answers."""
+    mini_batch: int = 32
+    """Rows in memory at once, with a cached loss."""
+    scale: float | None = None
+    """Inverse temperature of the loss; None for the model family's own (`choose_scale`)."""
+    frozen_layers: int = 0
+    """The embeddings and so many of the first layers are left as they are; 0 trains everything."""
+    lora_rank: int = 0
+    """Rank of low-rank adapters trained instead of the weights, and merged into them at the end; 0 trains the weights themselves."""
+    matryoshka: tuple[int, ...] = ()
+    """Shorter lengths at which the first numbers of a vector shall serve alone."""
     min_grade: int = 2
     """Lowest grade that counts as an answer to train on."""
     evaluations: int = 6
     """How often development NDCG@5 is measured; the best checkpoint wins."""
+    patience: int = 3
+    """Stop after so many measurements without a new best; 0 never stops early."""
     merge: bool = True
     """Blend the tuned weights with the base's, by the weight that does best on development anchors without forgetting."""
     seed: int = 0
+    seeds: int = 1
+    """Trainings with as many seeds, the first `seed`, to see how far luck alone moves the result. The first is the model."""
 
     def __post_init__(self) -> None:
-        limits = {"epochs": (1, 50), "batch": (2, 4096), "negatives": (0, 10), "evaluations": (1, 100), "min_grade": (1, 10)}
-        for name, (low, high) in limits.items():
+        object.__setattr__(self, "matryoshka", tuple(self.matryoshka))
+        for name, (low, high) in LIMITS.items():
             if not low <= getattr(self, name) <= high:
                 raise PairsmithError(f"{name} is {getattr(self, name)}: it must lie between {low} and {high}.")
         if not 0 < self.learning_rate <= 0.01:
             raise PairsmithError(f"learning_rate is {self.learning_rate}: it must be above 0 and at most 0.01; 2e-5 is usual.")
-        if not self.scale > 0:
-            raise PairsmithError(f"scale is {self.scale}: it must be above 0; 20 is usual for MiniLM.")
+        if self.scale is not None and not self.scale > 0:
+            raise PairsmithError(f"scale is {self.scale}: it must be above 0; 20 is usual for MiniLM. Leave it out for the model's own.")
         if not 0 <= self.generic_share < 0.9 or not 0 <= self.warmup < 1:
             raise PairsmithError("generic_share must lie in [0, 0.9) and warmup in [0, 1).")
+        if self.loss not in LOSSES:
+            raise PairsmithError(f"loss is {self.loss!r}: it must be one of {', '.join(LOSSES)}.")
+        if any(not isinstance(length, int) or length < 1 for length in self.matryoshka) or len(set(self.matryoshka)) < len(self.matryoshka):
+            raise PairsmithError(f"matryoshka is {list(self.matryoshka)}: it must be different whole numbers above 0.")
+        if self.lora_rank and self.frozen_layers:
+            raise PairsmithError("lora_rank and frozen_layers do not go together: low-rank adapters leave all weights as they are. Set one of them to 0.")
 
     def count_generic(self, pairs: int) -> int:
         """How many generic rows make up their share beside `pairs` rows of the project, whether or not there are so many."""
@@ -59,7 +103,7 @@ class TuneConfig:
 
     def to_json(self) -> dict[str, Any]:
         """As stored with the run."""
-        return asdict(self)
+        return {**asdict(self), "matryoshka": list(self.matryoshka)}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> TuneConfig:
@@ -69,6 +113,13 @@ class TuneConfig:
         if unknown:
             raise PairsmithError(f"Unknown setting {unknown[0]!r}. Known are: {', '.join(sorted(names))}.")
         return cls(**values)
+
+
+def choose_scale(config: TuneConfig, record: ModelRecord) -> float:
+    """The scale in force: the configuration's, else the one the model's family was trained with, 50 for bge (temperature 0.02) and 20 for all others."""
+    if config.scale is not None:
+        return config.scale
+    return 50.0 if "bge-" in f"{record.name} {record.location}".lower() else 20.0
 
 
 @dataclass(frozen=True)
@@ -104,6 +155,6 @@ def estimate_run(
     generic = min(config.count_generic(pairs), count_bundled() if generic_available is None else generic_available)
     rows = pairs + generic
     steps = math.ceil(rows / config.batch) * config.epochs
-    trained = config.epochs * (pairs * (2 + config.negatives) + generic * 2)
-    encoded = (config.evaluations + 3) * documents + dev_anchors
+    trained = config.epochs * (pairs * (2 + config.negatives) + generic * 2) * SLOWER[config.loss] * config.seeds
+    encoded = (config.evaluations * config.seeds + 3 + len(MERGE_WEIGHTS) * config.merge) * documents + dev_anchors
     return Estimate(rows, steps, trained / texts_per_s + encoded / (4 * texts_per_s) + 15.0)

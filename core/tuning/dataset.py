@@ -1,21 +1,26 @@
-"""Rows to train on, from a snapshot: the training part only, reviewed negatives only, and nothing that answers a held-out anchor."""
+"""Rows to train on, from a snapshot: the training part only, and nothing that gives a held-out question or its answers away.
+
+Invariants: every negative of a row is one that an expert reviewed for its anchor, or an unreviewed one that the run was told to take; no document that
+answers an anchor, one of its paraphrases, or is a near-duplicate of an answer, is ever its negative; ambiguous pairs never meet, not even in a batch.
+"""
 
 from __future__ import annotations
 
-import json
+import math
 import random
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 
-from core.curation.snapshot import SnapshotData
+from core.curation.snapshot import LabelledAnchor, SnapshotData
 from core.model import PairsmithError, Part
 from core.tuning.config import TuneConfig
+from core.tuning.extras import Extras
 
 
 @dataclass(frozen=True)
 class Row:
-    """One training row: an anchor, one of its answers, and reviewed hard negatives (texts), with what batches must know to keep rows apart."""
+    """One training row: an anchor, one of its answers, and hard negatives (texts), with what batches must know to keep rows apart."""
 
     anchor: str
     positive: str
@@ -24,61 +29,137 @@ class Row:
     shown: frozenset[str] = frozenset()
     """The row's documents, by near-duplicate group where they are in one, else by id."""
     answers: frozenset[str] = frozenset()
-    """All answers of its anchor, named likewise: none of them may be another row's document in the batch."""
+    """All answers of its anchor and of the anchor's paraphrases, named likewise. Rows that have one in common are related."""
+    group: str = ""
+    """What stands for the anchor and its paraphrases; the anchor's id where empty."""
+    ambiguous: frozenset[str] = frozenset()
+    """Documents that are no clear negative of the anchor: none may be another row's document in the batch."""
 
 
-def build_rows(snapshot: SnapshotData, config: TuneConfig, twins: Mapping[str, str] | None = None) -> list[Row]:
-    """Rows of the training part, one for each answer of grade `min_grade` or more (an anchor with only lower ones keeps its best).
+@dataclass(frozen=True)
+class RowPlan:
+    """The rows of a run, and what was kept out of them for a reason."""
 
-    An anchor's reviewed negatives go round its rows, so each row shows up to `negatives` different ones. Documents that answer a development or
-    test anchor, or are near-duplicates of one that does (`twins`, group by document id), are never shown as negatives.
-    Raises `PairsmithError` when nothing is left to train on.
+    rows: Sequence[Row]
+    contradictions: Sequence[tuple[str, str]] = ()
+    """Anchor and document that were reviewed as a negative, while the document, a near-duplicate, or a paraphrase's judgement says it answers."""
+    kept_back: int = 0
+    """Reviewed negatives not shown, as they answer a held-out anchor (or are near-duplicates of one that does)."""
+    same_question: Sequence[str] = ()
+    """Training anchors left out, as the same question (text or paraphrase) is held out."""
+    unreviewed: int = 0
+    """Negatives shown that nobody reviewed."""
+
+
+def build_rows(snapshot: SnapshotData, config: TuneConfig, twins: Mapping[str, str] | None = None, extras: Extras | None = None) -> list[Row]:
+    """The rows of `plan_rows`. Raises `PairsmithError` when nothing is left to train on."""
+    rows = plan_rows(snapshot, config, twins, extras).rows
+    if not rows:
+        raise PairsmithError("There is nothing to train on: no anchor of the training part has an answer. Label answers on the label page first.")
+    return list(rows)
+
+
+def plan_rows(snapshot: SnapshotData, config: TuneConfig, twins: Mapping[str, str] | None = None, extras: Extras | None = None) -> RowPlan:
+    """One row for each answer of grade `min_grade` or more (an anchor with only lower ones keeps its best).
+
+    An anchor's reviewed negatives go round its rows, so each row shows up to `negatives` different ones; unreviewed ones (`extras`) only fill what is
+    left. `twins`: near-duplicate group by document id.
     """
-    rng = random.Random(config.seed)
-    groups = twins or {}
+    groups, extra = twins or {}, extras or Extras()
 
     def name(document_id: str) -> str:
         return groups.get(document_id, document_id)
 
-    held_out = {name(document_id) for anchor in snapshot.anchors if anchor.part != Part.TRAIN for document_id in anchor.positives}
-    rows: list[Row] = []
+    held_out = [anchor for anchor in snapshot.anchors if anchor.part != Part.TRAIN]
+    held_documents = {name(document_id) for anchor in held_out for document_id in anchor.positives}
+    held_questions = {key for anchor in held_out for key in (normalize_text(anchor.text), _kin(anchor))}
+    answers: dict[str, set[str]] = {}
     for anchor in snapshot.part(Part.TRAIN):
+        answers.setdefault(_kin(anchor), set()).update(map(name, anchor.positives))
+    rng = random.Random(config.seed)
+    rows: list[Row] = []
+    contradictions: list[tuple[str, str]] = []
+    same_question: list[str] = []
+    kept_back = unreviewed = 0
+    for anchor in snapshot.part(Part.TRAIN):
+        if not held_questions.isdisjoint((normalize_text(anchor.text), _kin(anchor))):
+            same_question.append(anchor.id)
+            continue
+        known = answers[_kin(anchor)]
+        contradictions += [(anchor.id, document_id) for document_id in anchor.hard_negatives if name(document_id) in known]
+        kept_back += sum(name(document_id) in held_documents and name(document_id) not in known for document_id in anchor.hard_negatives)
+        doubtful = frozenset(map(name, extra.ambiguous.get(anchor.id, ())))
+        reviewed = [document_id for document_id in anchor.hard_negatives if name(document_id) not in held_documents | known | doubtful]
+        rng.shuffle(reviewed)
+        banned = held_documents | known | doubtful | set(map(name, reviewed))
+        mined = [document_id for document_id in extra.unreviewed.get(anchor.id, ()) if name(document_id) not in banned]
         best = max(anchor.positives.values())
         chosen = [document_id for document_id, grade in anchor.positives.items() if grade >= min(config.min_grade, best)]
-        negatives = [document_id for document_id in anchor.hard_negatives if name(document_id) not in held_out]
-        rng.shuffle(negatives)
         for turn, document_id in enumerate(chosen):
-            count = min(config.negatives, len(negatives))
-            picked = [negatives[(turn * count + place) % len(negatives)] for place in range(count)]
+            picked = _take_turn(reviewed, turn, config.negatives)
+            filled = _take_turn(mined, turn, config.negatives - len(picked))
+            unreviewed += len(filled)
+            texts = [snapshot.contents[negative] for negative in picked] + [extra.contents[negative] for negative in filled]
             rows.append(
                 Row(
                     anchor.text,
                     snapshot.contents[document_id],
-                    [snapshot.contents[negative] for negative in picked],
+                    texts,
                     anchor.id,
-                    frozenset(map(name, [document_id, *picked])),
-                    frozenset(map(name, anchor.positives)),
+                    shown=frozenset(map(name, [document_id, *picked, *filled])),
+                    answers=frozenset(known),
+                    group=_kin(anchor),
+                    ambiguous=doubtful,
                 )
             )
-    if not rows:
-        raise PairsmithError("There is nothing to train on: no anchor of the training part has an answer. Label answers on the label page first.")
-    return rows
+    return RowPlan(rows, contradictions, kept_back, same_question, unreviewed)
 
 
-def read_generic(path: Path) -> list[Row]:
-    """Everyday question–answer pairs: JSON Lines with `anchor` and `positive`."""
-    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    return [Row(row["anchor"], row["positive"], anchor_id=f"generic-{number}") for number, row in enumerate(rows)]
+def group_by_count(rows: Sequence[Row], *, least: int = 1, prefix: str = "pairs") -> Mapping[str, list[Row]]:
+    """Rows by how many negatives they carry: the losses want the same number in every row of a data set.
 
-
-def mix_generic(rows: Sequence[Row], generic: Sequence[Row], config: TuneConfig) -> list[Row]:
-    """As many generic rows as make up their share of all rows, drawn without replacement (all of them where there are too few)."""
-    return random.Random(config.seed).sample(list(generic), min(config.count_generic(len(rows)), len(generic)))
-
-
-def group_by_count(rows: Sequence[Row]) -> Mapping[str, list[Row]]:
-    """Rows by how many negatives they carry: MultipleNegativesRankingLoss wants the same number in every row of a data set."""
-    groups: dict[str, list[Row]] = {}
+    A data set of fewer than `least` rows (one batch) would train on few other rows' documents, so rows rise: from the next lower count above 0 as many as
+    are missing, and what is too few at the bottom altogether. A row that rises repeats its own negatives. In the softmax a document met twice counts
+    twice, which leans a little harder on a negative that was reviewed; dropping some to come down, or borrowing a document, would lose a review or claim
+    one that was not made. Rows without any negative cannot rise: they stay a data set of their own, however small.
+    """
+    found: dict[int, list[Row]] = {}
     for row in rows:
-        groups.setdefault(f"pairs_{len(row.negatives)}", []).append(row)
-    return dict(sorted(groups.items()))
+        found.setdefault(len(row.negatives), []).append(row)
+    for count in sorted((count for count in found if count), reverse=True):
+        while found[count] and len(found[count]) < least and (lower := max((n for n in found if 0 < n < count and found[n]), default=0)):
+            missing = least - len(found[count])
+            found[count] += [_raise_row(row, count) for row in found[lower][-missing:]]
+            del found[lower][-missing:]
+        higher = min((n for n in found if n > count and found[n]), default=0)
+        if higher and len(found[count]) < least:
+            found[higher] += [_raise_row(row, higher) for row in found[count]]
+            found[count] = []
+    return {f"{prefix}_{count}": items for count, items in sorted(found.items()) if items}
+
+
+def count_least_batches(rows: Sequence[Row], size: int) -> int:
+    """Batches an epoch of these rows takes at least: full ones, or as many as there are rows with one answer or one question, which never share a batch."""
+    total = 0
+    for items in group_by_count(rows, least=size).values():
+        shared = Counter(name for row in items for name in (*row.answers, f"\0{row.group or row.anchor_id}"))
+        total += max(math.ceil(len(items) / size), *shared.values())
+    return total
+
+
+def normalize_text(text: str) -> str:
+    """A text as it is compared for being the same: case and spaces aside."""
+    return " ".join(text.casefold().split())
+
+
+def _kin(anchor: LabelledAnchor) -> str:
+    return anchor.group or anchor.id
+
+
+def _take_turn(documents: Sequence[str], turn: int, most: int) -> list[str]:
+    count = max(0, min(most, len(documents)))
+    return [documents[(turn * count + place) % len(documents)] for place in range(count)]
+
+
+def _raise_row(row: Row, count: int) -> Row:
+    return replace(row, negatives=[row.negatives[place % len(row.negatives)] for place in range(count)])

@@ -16,9 +16,8 @@ from core.evaluation.guard import measure_encoder
 from core.evaluation.verdict import MAX_FORGETTING
 from core.model import ModelRecord
 from core.retrieval.encoder import Encoder, load_transformer
+from core.tuning.config import MERGE_WEIGHTS
 from core.tuning.train import DevSet, measure_dev
-
-WEIGHTS = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ def choose_weight(points: Sequence[MergePoint], base_guard: float, *, allowed_lo
 
 
 def merge_with_base(
-    record: ModelRecord, model: SentenceTransformer, dev: DevSet, on_point: Callable[[int, int], None], weights: Sequence[float] = WEIGHTS
+    record: ModelRecord, model: SentenceTransformer, dev: DevSet, on_point: Callable[[int, int], None], weights: Sequence[float] = MERGE_WEIGHTS
 ) -> tuple[MergePoint, list[MergePoint], float]:
     """Sweep the weights and leave `model` at the chosen one. Returns it, all points, and the base's NDCG@5 on the guard set."""
     base = load_transformer(record)
@@ -60,6 +59,12 @@ def merge_with_base(
     chosen = choose_weight(points, base_guard)
     _blend(model, start, tuned, chosen.weight)
     return chosen, points, base_guard
+
+
+def blend_with_base(record: ModelRecord, model: SentenceTransformer, weight: float) -> None:
+    """Leave `model` at the weight given between the base of the record (0) and itself (1)."""
+    start = load_transformer(record).state_dict()
+    _blend(model, dict(start), {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}, weight)
 
 
 def _blend(model: SentenceTransformer, start: dict[str, torch.Tensor], tuned: dict[str, torch.Tensor], weight: float) -> None:

@@ -1,4 +1,4 @@
-"""Training itself: MultipleNegativesRankingLoss through the library's trainer, the best checkpoint chosen on development NDCG@5.
+"""Training itself: one contrastive loss through the library's trainer, the best checkpoint chosen on development NDCG@5.
 
 The trainer's model card would hold raw training rows; none is ever written, neither with a checkpoint nor with the result.
 """
@@ -9,26 +9,28 @@ import math
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 from datasets import Dataset, DatasetDict
+from safetensors.torch import load_model, save_model
 from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer, SentenceTransformerTrainingArguments
 from sentence_transformers.base.evaluation import BaseEvaluator
-from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
 from transformers import TrainerCallback
 
 from core.evaluation.measures import PRIMARY, Qrels, average, score_ranking
 from core.model import Document, ModelRecord, PairsmithError
 from core.retrieval.encoder import Encoder, load_transformer
 from core.retrieval.ranking import search_dense
-from core.tuning.batches import count_batches, make_sampler
+from core.tuning.batches import make_sampler, plan_training
 from core.tuning.config import TuneConfig
 from core.tuning.dataset import Row, group_by_count
+from core.tuning.losses import build_loss, merge_lora, prepare_weights
 
 DEV_METRIC = f"dev_{PRIMARY}"
+WEIGHTS = "model.safetensors"
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,12 @@ class Trained:
     steps: int
     seconds: float
     texts_per_s: float
+    stopped: bool = False
+    """Whether it was told to stop before its end."""
+    stopped_early: bool = False
+    """Whether it ended by itself, as development NDCG@5 no longer rose."""
+    datasets: Mapping[str, int] = field(default_factory=dict)
+    """Rows of each data set, by its name."""
 
 
 def measure_dev(encoder: Encoder, dev: DevSet) -> float:
@@ -63,7 +71,7 @@ def measure_dev(encoder: Encoder, dev: DevSet) -> float:
 
 
 class TrainingStopped(Exception):
-    """The caller asked for the training to stop; checkpoints stay in the work folder."""
+    """The caller asked for the training to stop before anything was measured; checkpoints stay in the work folder."""
 
 
 OnStep = Callable[[int, int, Mapping[str, list[list[float]]]], bool]
@@ -84,15 +92,17 @@ def train_model(
 ) -> Trained:
     """Tune the model of `record` on `rows` and `generic`, going on from the newest checkpoint in `work` where there is one.
 
-    Raises `TrainingStopped` when `on_step` says so, `PairsmithError` when the loss stops being a number.
+    Told to stop by `on_step`, it gives back the best checkpoint so far. Raises `TrainingStopped` where there is none yet, `PairsmithError` when the loss
+    stops being a number or the model cannot be trained as configured.
     """
     model = load_transformer(record)
-    named = dict(group_by_count(rows)) | ({"generic": list(generic)} if generic else {})
+    prepare_weights(model, config)
+    named = {**group_by_count(rows, least=config.batch), **group_by_count(generic, least=config.batch, prefix="generic")}
     data = DatasetDict({name: _to_dataset(items) for name, items in named.items()})
-    watch = _Watch(on_begin, on_step)
+    watch = _Watch(on_begin, on_step, config.patience)
     evaluator = _DevEvaluator(record, dev, watch)
     base_dev = evaluator.measure(model, step=0)
-    steps = sum(count_batches(items, config.batch, config.epochs, config.seed) for items in named.values()) * config.epochs
+    steps = sum(len(plan_training(items, config.batch, config.epochs, config.seed)[0]) for items in named.values()) * config.epochs
     every = max(1, math.ceil(steps / config.evaluations))
     arguments = SentenceTransformerTrainingArguments(
         output_dir=str(work),
@@ -117,20 +127,30 @@ def train_model(
         disable_tqdm=True,
         dataloader_pin_memory=torch.cuda.is_available(),
     )
-    trainer = _Trainer(
-        model, arguments, train_dataset=data, loss=MultipleNegativesRankingLoss(model, scale=config.scale), evaluator=evaluator, callbacks=[watch]
-    )
+    trainer = _Trainer(model, arguments, train_dataset=data, loss=build_loss(model, record, config), evaluator=evaluator, callbacks=[watch])
     resumed = newest_checkpoint(work)
     began = time.monotonic()
     trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
     seconds = time.monotonic() - began
-    if watch.stopped:
+    if watch.stopped and trainer.state.best_model_checkpoint is None:
         raise TrainingStopped
     if watch.diverged:
         raise PairsmithError("The loss is no longer a number: the training diverged. Lower the learning rate (2e-5 is usual) and start again.")
+    if config.lora_rank:
+        merge_lora(model)
     texts = sum(len(item.negatives) + 2 for items in named.values() for item in items) * config.epochs
-    best = float(trainer.state.best_metric if trainer.state.best_metric is not None else base_dev)
-    return Trained(model.eval(), best, base_dev, trainer.state.global_step, seconds, texts / max(seconds - watch.evaluating_s, 1e-9))
+    texts *= (trainer.state.global_step - watch.began_at) / max(steps, 1)
+    return Trained(
+        model=model.eval(),
+        best_dev=float(trainer.state.best_metric if trainer.state.best_metric is not None else base_dev),
+        base_dev=base_dev,
+        steps=trainer.state.global_step,
+        seconds=seconds,
+        texts_per_s=texts / max(seconds - watch.evaluating_s, 1e-9),
+        stopped=watch.stopped,
+        stopped_early=watch.stopped_early,
+        datasets={name: len(items) for name, items in named.items()},
+    )
 
 
 def newest_checkpoint(work: Path) -> Path | None:
@@ -141,21 +161,33 @@ def newest_checkpoint(work: Path) -> Path | None:
 
 
 class _Trainer(SentenceTransformerTrainer):  # type: ignore[misc]
-    """The library's trainer without its model card, which quotes training rows."""
+    """The library's trainer without its model card, which quotes training rows; a checkpoint's model is its bare weights, adapters and all."""
 
     def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
         pass
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
-        self.model.save_pretrained(output_dir or self.args.output_dir, create_model_card=False)
+        folder = Path(output_dir or self.args.output_dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        save_model(self.model, str(folder / WEIGHTS))
+
+    def _load_from_checkpoint(self, checkpoint_path: str) -> None:
+        load_model(self.model, str(Path(checkpoint_path) / WEIGHTS))
+
+    def _load_best_model(self) -> None:
+        """Without the library's own catch, which would log a failure and hand on the last weights as the best."""
+        self._load_from_checkpoint(self.state.best_model_checkpoint)
 
 
 class _Watch(TrainerCallback):  # type: ignore[misc]
     """Collects the series of a run and passes each step on."""
 
-    def __init__(self, on_begin: OnBegin, on_step: OnStep) -> None:
+    def __init__(self, on_begin: OnBegin, on_step: OnStep, patience: int) -> None:
         self.series: dict[str, list[list[float]]] = {"loss": [], DEV_METRIC: []}
         self.stopped = False
+        self.stopped_early = False
+        self.began_at = 0
+        self._patience = patience
         self.diverged = False
         self.evaluating_s = 0.0
         self._on_begin, self._on_step = on_begin, on_step
@@ -167,7 +199,9 @@ class _Watch(TrainerCallback):  # type: ignore[misc]
                 self.series["loss"].append([entry["step"], entry["loss"]])
             if f"eval_{DEV_METRIC}" in entry:
                 self.series[DEV_METRIC].append([entry["step"], entry[f"eval_{DEV_METRIC}"]])
+        self.began_at = state.global_step
         self._on_begin(state.global_step, state.max_steps)
+        self._end_if_stale(state, control)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, float] | None = None, **_: Any) -> None:
         """Keep the loss; stop where it is no number."""
@@ -179,6 +213,16 @@ class _Watch(TrainerCallback):  # type: ignore[misc]
             control.should_training_stop = True
             return
         self.series["loss"].append([state.global_step, round(float(loss), 5)])
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """End the training where development NDCG@5 no longer rises."""
+        self._end_if_stale(state, control)
+
+    def _end_if_stale(self, state: Any, control: Any) -> None:
+        values = [value for step, value in self.series[DEV_METRIC] if step > 0]
+        if values and 0 < self._patience <= len(values) - 1 - values.index(max(values)) and state.global_step < state.max_steps:
+            self.stopped_early = True
+            control.should_training_stop = True
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Pass the step on."""

@@ -1,34 +1,39 @@
 """A tuning run from end to end: snapshot → rows → training → model folder → verdict on the test part.
 
-Files of a run lie in its folder: `checkpoints/` while it trains, `snapshot.json`, `log.txt`.
+Files of a run lie in its folder: `checkpoints/` while it trains, `snapshot.json`, `extras.json`, `log.txt`.
 A run that was killed goes on from its snapshot and newest checkpoint; the checkpoints go when the run is over (`core.jobs.engine`).
 """
 
 from __future__ import annotations
 
 import json
-import shutil
+import statistics
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
-import sample_data
+from sentence_transformers import SentenceTransformer
+
 from core.curation.near_duplicates import ensure_twins
 from core.curation.snapshot import SnapshotData, read_snapshot, take_snapshot
 from core.curation.split import ensure_split
 from core.evaluation.evaluate import compare_models
+from core.evaluation.guard import list_guard_texts
 from core.evaluation.systems import BASE
-from core.model import Document, ModelKind, ModelRecord, PairsmithError, Part
-from core.retrieval.encoder import embed_documents
-from core.retrieval.fingerprint import fingerprint_folder
+from core.model import Document, ModelRecord, PairsmithError, Part
+from core.retrieval.encoder import Encoder, embed_documents
 from core.retrieval.models import ensure_base_model
-from core.store import artefacts, corpus, projects
+from core.store import corpus, projects
 from core.tuning.config import TuneConfig
-from core.tuning.dataset import build_rows, mix_generic, read_generic
-from core.tuning.merge import merge_with_base
-from core.tuning.train import DevSet, Trained, TrainingStopped, train_model
+from core.tuning.dataset import Row, RowPlan, build_rows, plan_rows
+from core.tuning.extras import fix_extras
+from core.tuning.forgetting import measure_neighbours_kept
+from core.tuning.generic import mix_generic, read_generic_for
+from core.tuning.merge import blend_with_base, merge_with_base
+from core.tuning.save import Provenance, save_tuned
+from core.tuning.train import DevSet, Trained, TrainingStopped, measure_dev, train_model
 from core.workspace import CHECKPOINTS, Workspace, replace_file
 
 DEV_POOL = 5_000
@@ -41,6 +46,13 @@ class Speaker(Protocol):
     @property
     def should_stop(self) -> bool:
         """Whether to stop."""
+
+    @property
+    def was_cancelled(self) -> bool:
+        """Whether it is to stop because a person said so."""
+
+    def cancel(self, result: Mapping[str, Any]) -> NoReturn:
+        """End the run as cancelled, with what it leaves."""
 
     def stage(self, message: str, total: int = 0, step: int = 0) -> None:
         """Begin a stage."""
@@ -64,9 +76,59 @@ def run_tuning(workspace: Workspace, project_id: str, run_id: str, settings: Map
     embed_documents(workspace, base, documents, on_progress=lambda step, total: speaker.report(step, total, "Encoding documents"))
     twins = ensure_twins(workspace, project_id, base)
     snapshot = _fix_snapshot(workspace, project_id, folder)
-    rows = build_rows(snapshot, config, twins)
-    generic = mix_generic(rows, read_generic(sample_data.GENERIC_PAIRS), config)
-    dev = _dev_set(snapshot, documents)
+    extras = fix_extras(workspace, project_id, snapshot, folder, unreviewed=config.unreviewed_negatives)
+    plan = plan_rows(snapshot, config, twins, extras)
+    rows = build_rows(snapshot, config, twins, extras)
+    generic = mix_generic(rows, read_generic_for(config, list_guard_texts()), config) if config.generic_share else []
+    dev = _measured_set(snapshot, documents, Part.DEV, most=DEV_POOL)
+    made = Provenance(project_id, run_id, base, snapshot, config, tuple(_list_notes(config, plan)))
+    speaker.stage("Measuring the base model")
+    trained = _train(base, rows, generic, dev, config, folder / CHECKPOINTS, speaker)
+    if trained.stopped:
+        _keep_best(workspace, made, trained, speaker)
+    train = {
+        "rows": len(rows),
+        "generic": len(generic),
+        "generic_wanted": config.count_generic(len(rows)),
+        "unreviewed": plan.unreviewed,
+        "datasets": dict(trained.datasets),
+        "steps": trained.steps,
+        "stopped_early": trained.stopped_early,
+        "seconds": trained.seconds,
+        "texts_per_s": trained.texts_per_s,
+    }
+    speaker.stage("Saving the model")
+    now = time.time()
+    whole = save_tuned(workspace, made, trained.model, mark="unblended" if config.merge else "", now=now - 1 if config.merge else now)
+    merge: dict[str, Any] | None = None
+    record = whole
+    if config.merge:
+        speaker.stage("Blending with the base model")
+        chosen, points, base_guard = merge_with_base(base, trained.model, dev, speaker.report)
+        merge = {"weight": chosen.weight, "dev": chosen.dev, "guard": chosen.guard, "base_guard": base_guard, "points": [asdict(point) for point in points]}
+        record = save_tuned(workspace, made, trained.model, now=now)
+    seeds = _try_seeds(made, trained.model, rows, generic, (dev, _measured_set(snapshot, documents, Part.TEST)), merge, folder / CHECKPOINTS, speaker)
+    speaker.stage("Measuring on held-out anchors")
+    spread = seeds["spread"] if seeds else None
+    comparison = compare_models(workspace, project_id, BASE, record.id, Part.TEST.value, run_id=run_id, on_progress=speaker.report, seed_spread=spread)
+    return {
+        "model_id": record.id,
+        "model_name": record.name,
+        "unblended_id": whole.id,
+        "base_id": base.id,
+        "snapshot_id": snapshot.id,
+        "extras_id": extras.id,
+        "dev": {"base": trained.base_dev, "tuned": merge["dev"] if merge else trained.best_dev},
+        "merge": merge,
+        "train": train,
+        "seeds": seeds,
+        "forgetting": {"guard": dict(comparison.guard), "neighbours_kept": measure_neighbours_kept(workspace, base, record)},
+        "test": comparison.to_json(),
+    }
+
+
+def _train(base: ModelRecord, rows: list[Row], generic: list[Row], dev: DevSet, config: TuneConfig, work: Path, speaker: Speaker) -> Trained:
+    """One training that the speaker hears of."""
 
     def on_begin(step: int, total: int) -> None:
         speaker.stage("Training", total, step)
@@ -75,38 +137,62 @@ def run_tuning(workspace: Workspace, project_id: str, run_id: str, settings: Map
         speaker.report(step, total, "Training", series, check=False)
         return not speaker.should_stop
 
-    speaker.stage("Measuring the base model")
     try:
-        trained = train_model(base, rows, generic, dev, config, folder / CHECKPOINTS, on_begin, on_step)
+        return train_model(base, rows, generic, dev, config, work, on_begin, on_step)
     except TrainingStopped:
         speaker.check()
         raise
-    merge: dict[str, Any] | None = None
-    if config.merge:
-        speaker.stage("Blending with the base model")
-        chosen, points, base_guard = merge_with_base(base, trained.model, dev, speaker.report)
-        merge = {"weight": chosen.weight, "dev": chosen.dev, "guard": chosen.guard, "base_guard": base_guard, "points": [asdict(point) for point in points]}
-    speaker.stage("Saving the model")
-    record = _save_model(workspace, project_id, run_id, snapshot, base, trained, config)
-    speaker.stage("Measuring on held-out anchors")
-    comparison = compare_models(workspace, project_id, BASE, record.id, Part.TEST.value, run_id=run_id, on_progress=speaker.report)
-    return {
-        "model_id": record.id,
-        "model_name": record.name,
-        "base_id": base.id,
-        "snapshot_id": snapshot.id,
-        "dev": {"base": trained.base_dev, "tuned": merge["dev"] if merge else trained.best_dev},
-        "merge": merge,
-        "train": {
-            "rows": len(rows),
-            "generic": len(generic),
-            "generic_wanted": config.count_generic(len(rows)),
-            "steps": trained.steps,
-            "seconds": trained.seconds,
-            "texts_per_s": trained.texts_per_s,
-        },
-        "test": comparison.to_json(),
-    }
+
+
+def _keep_best(workspace: Workspace, made: Provenance, trained: Trained, speaker: Speaker) -> None:
+    """End a run that was told to stop: what a person cancelled leaves its best checkpoint as a model; a shutdown leaves all to the next attempt."""
+    if not speaker.was_cancelled:
+        speaker.check()
+        raise TrainingStopped
+    note = f"The run was cancelled at step {trained.steps}; this is its best checkpoint until then, not blended and not measured on held-out anchors."
+    mark = f"cancelled at step {trained.steps}"
+    record = save_tuned(workspace, replace(made, notes=(*made.notes, note)), trained.model, mark=mark)
+    kept = {"step": trained.steps, "model_id": record.id, "model_name": record.name, "dev": {"base": trained.base_dev, "tuned": trained.best_dev}}
+    speaker.cancel({"cancelled": kept, "base_id": made.base.id, "snapshot_id": made.snapshot.id})
+
+
+def _try_seeds(
+    made: Provenance,
+    first: SentenceTransformer,
+    rows: list[Row],
+    generic: list[Row],
+    sets: tuple[DevSet, DevSet],
+    merge: Mapping[str, Any] | None,
+    work: Path,
+    speaker: Speaker,
+) -> dict[str, Any] | None:
+    """Train with the further seeds, blended as the first was, and say how far held-out NDCG@5 spreads: the sample standard deviation. None for one seed.
+
+    The models are thrown away: they are measured, never chosen from.
+    """
+    config, (dev, test) = made.config, sets
+    if config.seeds < 2:
+        return None
+    values = [measure_dev(Encoder(made.base, first), test)]
+    for seed in range(config.seed + 1, config.seed + config.seeds):
+        speaker.stage(f"Training with seed {seed}")
+        trained = _train(made.base, rows, generic, dev, replace(config, seed=seed), work / f"seed-{seed}", speaker)
+        if trained.stopped:
+            speaker.check()
+            raise TrainingStopped
+        if merge:
+            blend_with_base(made.base, trained.model, merge["weight"])
+        values.append(measure_dev(Encoder(made.base, trained.model), test))
+    return {"first": config.seed, "values": values, "spread": statistics.stdev(values)}
+
+
+def _list_notes(config: TuneConfig, plan: RowPlan) -> list[str]:
+    found = []
+    if plan.unreviewed:
+        found.append(f"{plan.unreviewed} of the negatives shown were mined and reviewed by nobody.")
+    if config.generic_path:
+        found.append("Everyday pairs came from a file of the team's own.")
+    return found
 
 
 def _fix_snapshot(workspace: Workspace, project_id: str, folder: Path) -> SnapshotData:
@@ -127,64 +213,14 @@ def _fix_snapshot(workspace: Workspace, project_id: str, folder: Path) -> Snapsh
     return data
 
 
-def _dev_set(snapshot: SnapshotData, documents: list[Document]) -> DevSet:
-    anchors = snapshot.part(Part.DEV)
+def _measured_set(snapshot: SnapshotData, documents: list[Document], part: Part, *, most: int = 0) -> DevSet:
+    """A part's anchors over all documents, or over about `most` evenly spaced ones and all that answer."""
+    anchors = snapshot.part(part)
     needed = {document_id for anchor in anchors for document_id in anchor.positives}
     pool = (
         documents
-        if len(documents) <= DEV_POOL
-        else [doc for place, doc in enumerate(documents) if doc.id in needed or place % (len(documents) // DEV_POOL + 1) == 0]
+        if not most or len(documents) <= most
+        else [doc for place, doc in enumerate(documents) if doc.id in needed or place % (len(documents) // most + 1) == 0]
     )
     qrels = {anchor.id: {**anchor.positives, **dict.fromkeys(anchor.hard_negatives, 0)} for anchor in anchors}
     return DevSet([anchor.id for anchor in anchors], [anchor.text for anchor in anchors], qrels, pool)
-
-
-def _save_model(
-    workspace: Workspace, project_id: str, run_id: str, snapshot: SnapshotData, base: ModelRecord, trained: Trained, config: TuneConfig
-) -> ModelRecord:
-    """Write the model under its fingerprint and register it."""
-    unfinished = workspace.folder("models") / f".{run_id}.unfinished"
-    shutil.rmtree(unfinished, ignore_errors=True)
-    trained.model.save_pretrained(str(unfinished), create_model_card=False)
-    fingerprint = fingerprint_folder(unfinished, query_prompt=base.query_prompt, document_prompt=base.document_prompt, max_length=base.max_length)
-    (unfinished / "README.md").write_text(_model_card(base, snapshot, config), encoding="utf-8")
-    target = workspace.folder("models") / fingerprint[:32]
-    if target.exists():
-        shutil.rmtree(unfinished)
-    else:
-        unfinished.rename(target)
-    record = replace(
-        base,
-        id=fingerprint,
-        name=f"{base.name} tuned {time.strftime('%Y-%m-%d %H:%M', time.gmtime())}",
-        kind=ModelKind.TUNED,
-        location=str(target),
-        base_id=base.id,
-        snapshot_id=snapshot.id,
-        run_id=run_id,
-        created_at=time.time(),
-    )
-    with workspace.store.write() as conn:
-        artefacts.put_model(conn, project_id, record)
-        return artefacts.get_model(conn, project_id, fingerprint)
-
-
-def _model_card(base: ModelRecord, snapshot: SnapshotData, config: TuneConfig) -> str:
-    """A card that says how the model came to be and holds no text of the corpus."""
-    parts = {part: len(snapshot.part(part)) for part in Part}
-    settings = "\n".join(f"- {name}: {value}" for name, value in config.to_json().items())
-    return f"""---
-library_name: sentence-transformers
-pipeline_tag: sentence-similarity
----
-
-# Tuned from {base.name}
-
-Made by Pairsmith. Base model fingerprint `{base.id}`, snapshot of the judgements `{snapshot.id}`.
-Trained on {parts[Part.TRAIN]} labelled anchors, checkpoint chosen on {parts[Part.DEV]}, held out for the verdict: {parts[Part.TEST]}.
-
-Query prompt: `{base.query_prompt}` · document prompt: `{base.document_prompt}` · longest text: {base.max_length} tokens.
-
-## Settings
-{settings}
-"""

@@ -92,4 +92,4 @@ def _draw_over(page: Page, run: Run) -> None:
             with st.expander("Log"):
                 st.code(path.read_text(encoding="utf-8", errors="replace")[-8000:], language=None)
     elif run.status == RunStatus.CANCELLED:
-        st.info("The run was cancelled before it was done. Nothing was made of it, and your judgements are as they were.", icon=":material/info:")
+        st.info("The run was cancelled before it was done. Your judgements are as they were.", icon=":material/info:")

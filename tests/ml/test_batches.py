@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from datasets import Dataset
 from hypothesis import given, settings
@@ -16,11 +18,13 @@ DOCUMENT = st.integers(0, 12).map("d{}".format)
 @st.composite
 def rows(draw) -> list[Row]:
     answers = {f"a{n}": draw(st.frozensets(DOCUMENT, min_size=1, max_size=3)) for n in range(6)}
+    groups = {anchor: draw(st.sampled_from(["", "g"])) and f"g{n % 3}" for n, anchor in enumerate(answers)}
+    doubtful = {anchor: draw(st.frozensets(DOCUMENT, max_size=1)) for anchor in answers}
     found = []
     for _ in range(draw(st.integers(1, 25))):
         anchor = draw(st.sampled_from(sorted(answers)))
         shown = frozenset([draw(st.sampled_from(sorted(answers[anchor]))), *(draw(st.lists(DOCUMENT, max_size=2)))])
-        found.append(Row(anchor, "p", [], anchor, shown, answers[anchor]))
+        found.append(Row(anchor, "p", [], anchor, shown, answers[anchor], group=groups[anchor], ambiguous=doubtful[anchor]))
     return found
 
 
@@ -39,6 +43,37 @@ def test_no_batch_holds_a_conflict_and_each_row_stands_in_exactly_one(rows: list
                     assert rows[one].anchor_id != rows[other].anchor_id
                     assert rows[one].shown.isdisjoint(rows[other].answers)
                     assert rows[other].shown.isdisjoint(rows[one].answers)
+                    assert rows[one].answers.isdisjoint(rows[other].answers)
+                    assert rows[one].group != rows[other].group or not rows[one].group
+                    assert rows[one].shown.isdisjoint(rows[other].ambiguous)
+                    assert rows[other].shown.isdisjoint(rows[one].ambiguous)
+
+
+def plan_by_trying_every_batch(rows: list[Row], order: list[int], size: int) -> list[list[int]]:
+    """The same packing, spelled out: each row to the emptiest batch that admits it."""
+    batches: list[list[int]] = [[] for _ in range(math.ceil(len(order) / size))]
+    for index in order:
+        admitting = [batch for batch in batches if len(batch) < size and not any(in_conflict(rows[index], rows[other]) for other in batch)]
+        if not admitting:
+            batches.append([])
+            admitting = batches[-1:]
+        min(admitting, key=len).append(index)
+    return batches
+
+
+def in_conflict(one: Row, other: Row) -> bool:
+    return (
+        (one.group or one.anchor_id) == (other.group or other.anchor_id)
+        or bool(one.answers & other.answers or one.shown & other.answers or other.shown & one.answers)
+        or bool(one.shown & other.ambiguous or other.shown & one.ambiguous)
+    )
+
+
+@given(rows=rows(), size=st.integers(1, 8))
+@settings(max_examples=200, deadline=None, derandomize=True, database=None)
+def test_the_quick_planner_plans_what_trying_every_batch_plans(rows: list[Row], size: int):
+    order = list(range(len(rows)))
+    assert plan_batches(rows, order, size) == plan_by_trying_every_batch(rows, order, size)
 
 
 def test_rows_without_conflict_fill_their_batches():

@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
@@ -42,6 +42,13 @@ class Ear:
         self.series: dict[str, Any] = {}
         self.stop_at = stop_at
         self.should_stop = False
+        self.was_cancelled = False
+        self.left: dict[str, Any] = {}
+        """What a cancelled run left."""
+
+    def cancel(self, result: Mapping[str, Any]) -> NoReturn:
+        self.left = dict(result)
+        raise InterruptedError
 
     def stage(self, message: str, total: int = 0, step: int = 0) -> None:
         self.stages.append((message, total, step))

@@ -12,7 +12,6 @@ from streamlit.testing.v1 import AppTest
 from core.model import Anchor, Document, Judgement, Label, Progress, Projection, Run, RunKind, RunStatus
 from core.store import artefacts, corpus, judgements, runs
 from core.tuning.config import TuneConfig
-from core.tuning.readiness import Readiness, find_obstacle, list_warnings, read_readiness
 from core.workspace import Workspace
 from pages._ui.text import escape_label
 from pages._ui.tune_form import KNOBS
@@ -119,7 +118,8 @@ def test_a_second_start_from_another_tab_is_refused_with_words(open_screen: Open
 def test_every_setting_of_a_run_has_a_knob_that_is_drawn(open_screen: OpenScreen, labelled_project: str) -> None:
     app = open_screen("tune")
     assert sorted(KNOBS.values()) == sorted(TuneConfig().to_json())
-    assert set(KNOBS) == {item.key for kind in (app.number_input, app.slider, app.toggle) for item in kind if item.key}
+    drawn = [*app.number_input, *app.slider, *app.toggle, *app.selectbox, *app.multiselect, *app.text_input]
+    assert set(KNOBS) == {item.key for item in drawn if str(item.key).startswith("knob_")}
 
 
 def test_the_page_hands_out_no_record_and_only_has_a_left_outbox_sent(open_screen: OpenScreen, labelled_project: str) -> None:
@@ -130,9 +130,7 @@ def test_the_page_hands_out_no_record_and_only_has_a_left_outbox_sent(open_scree
 
 def test_a_cancelled_run_says_what_became_of_it(open_screen: OpenScreen, workspace: Workspace, labelled_project: str) -> None:
     add_run(workspace, RunStatus.CANCELLED)
-    assert [item.value for item in open_screen("tune").info] == [
-        "The run was cancelled before it was done. Nothing was made of it, and your judgements are as they were."
-    ]
+    assert open_screen("tune").info[0].value == "The run was cancelled before it was done. Your judgements are as they were."
 
 
 def test_a_run_that_goes_on_is_found_again_with_its_series_and_can_be_cancelled(open_screen: OpenScreen, workspace: Workspace, labelled_project: str) -> None:
@@ -180,19 +178,57 @@ def test_a_failed_run_says_why_and_another_can_start(open_screen: OpenScreen, wo
     assert [run.status for run in list_tune_runs(workspace)] == [RunStatus.QUEUED, RunStatus.FAILED]
 
 
-def test_readiness_counts_pairs_of_the_training_part(workspace: Workspace, small_project: str) -> None:
-    ready = read_readiness(workspace, small_project)
-    assert (ready.train + ready.dev + ready.test, ready.pairs, ready.documents) == (10, ready.train * 2, 24)
-    assert read_readiness(workspace, small_project, min_grade=3).pairs == ready.train
+def test_the_projects_size_chooses_the_recipe_and_too_few_anchors_are_told_what_is_missing(open_screen: OpenScreen, small_project: str) -> None:
+    app = open_screen("tune")
+    assert not app.exception
+    assert "fewer than the 50 that tuning needs" in app.warning[0].value
+    assert app.button(key="start_tuning").label == "Tune all the same"
 
 
-def test_an_obstacle_is_named_and_none_where_every_part_has_anchors() -> None:
-    assert "no documents" in str(find_obstacle(Readiness(0, 0, 0, 0, 0, 0)))
-    assert "training and development and test" in str(find_obstacle(Readiness(9, 0, 0, 0, 0, 0)))
-    assert find_obstacle(Readiness(9, 6, 1, 3, 12, 0)) is None
+def test_the_recipe_in_force_is_named_with_its_reason(open_screen: OpenScreen, labelled_project: str) -> None:
+    assert open_screen("tune").info[0].value.startswith("**Few questions**")
 
 
-def test_a_small_run_is_warned_of_each_thing_that_weakens_it() -> None:
-    weak = list_warnings(Readiness(9, 6, 1, 3, 12, 0), negatives=2)
-    assert [text.split()[0:2] for text in weak] == [["Only", "6"], ["Only", "3"], ["No", "hard"]]
-    assert list_warnings(Readiness(900, 60, 10, 25, 120, 80), negatives=2) == []
+def test_every_setting_that_was_turned_reaches_the_run(open_screen: OpenScreen, workspace: Workspace, labelled_project: str) -> None:
+    app = open_screen("tune")
+    app.selectbox(key="knob_loss").set_value("gist")
+    app.multiselect(key="knob_matryoshka").set_value([64, 128])
+    app.number_input(key="knob_scale").set_value(50.0)
+    app.toggle(key="knob_unreviewed").set_value(True)
+    app.button(key="start_tuning").click().run()
+    assert not app.exception
+    wanted = TuneConfig(loss="gist", matryoshka=(64, 128), scale=50.0, unreviewed_negatives=True)
+    assert [TuneConfig.from_json(run.config) for run in list_tune_runs(workspace)] == [wanted]
+
+
+def test_a_file_of_everyday_pairs_that_is_not_there_stops_the_start(open_screen: OpenScreen, labelled_project: str) -> None:
+    app = open_screen("tune")
+    app.text_input(key="knob_generic_path").set_value("/nowhere/pairs.jsonl").run()
+    assert "There is no file of everyday pairs" in app.error[0].value
+    assert app.button(key="start_tuning").disabled
+
+
+def test_a_cancelled_run_names_the_model_it_kept(open_screen: OpenScreen, workspace: Workspace, labelled_project: str) -> None:
+    kept = {"step": 40, "model_id": "k" * 64, "model_name": "tiny *tuned*", "dev": {"base": 0.5, "tuned": 0.61}}
+    add_run(workspace, RunStatus.CANCELLED, result={"cancelled": kept})
+    app = open_screen("tune")
+    assert not app.exception
+    assert "until step 40 was kept as tiny" in app.success[0].value
+    assert "*tuned*" not in app.success[0].value.replace("\\*", "")
+
+
+def test_a_finished_run_shows_its_blending_its_seeds_and_what_was_forgotten(open_screen: OpenScreen, workspace: Workspace, labelled_project: str) -> None:
+    points = [{"weight": weight, "dev": 0.5, "guard": 0.7} for weight in (0.4, 1.0)]
+    more = {
+        "merge": {"weight": 0.4, "dev": 0.5, "guard": 0.7, "base_guard": 0.71, "points": points},
+        "forgetting": {"guard": {"base": 0.71, "tuned": 0.7}, "neighbours_kept": 0.83},
+        "seeds": {"first": 0, "values": [0.5, 0.52], "spread": 0.0141},
+    }
+    add_run(workspace, RunStatus.SUCCEEDED, result=RESULT | more)
+    app = open_screen("tune")
+    assert not app.exception
+    assert len(app.get("vega_lite_chart")) == 3
+    words = " ".join(item.value for item in app.caption)
+    assert "40% of the tuned weights" in words
+    assert "keep 83% of their ten nearest neighbours" in words
+    assert "0.500, 0.520: a spread (standard deviation) of 0.014" in words

@@ -14,7 +14,7 @@ from core.ingest.beir import read_beir
 from core.ingest.bundle import Bundle
 from core.ingest.lines import read_lines
 from core.ingest.sample import read_oracle
-from core.tuning.dataset import read_generic
+from core.tuning.generic import read_generic
 
 
 @pytest.fixture(scope="module")

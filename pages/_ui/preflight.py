@@ -1,0 +1,49 @@
+"""What a tuning run would find, on the screen: counts, then what stops it, weakens it, or is good to know."""
+
+from __future__ import annotations
+
+import math
+
+import streamlit as st
+
+from core.tuning.preflight import Level, Preflight
+from pages._ui.text import escape_label
+
+
+def draw_counts(report: Preflight) -> None:
+    """What a run needs and has, and how small a difference its verdict can tell."""
+    with st.container(horizontal=True):
+        st.metric("Training anchors", f"{report.train:,}", border=True, help="Questions with answers that the model learns from.")
+        st.metric("Development anchors", f"{report.dev:,}", border=True, help="Measured while it trains, to choose the best moment. Not learned from.")
+        st.metric("Held-out anchors", f"{report.test:,}", border=True, help="Never seen by the run. The verdict is given on these alone.")
+        st.metric(
+            "Hard negatives", f"{report.hard_negatives:,}", border=True, help="Reviewed by an expert, of training anchors: look like an answer, are none."
+        )
+    if math.isfinite(report.detectable):
+        st.caption(
+            f"With {report.test:,} held-out anchors, a true difference of about {report.detectable:.2f} in NDCG@5 or more would show, four times out of five. "
+            "Smaller ones may be real and still look like chance.",
+            help="NDCG@5 says how good the first five results are, from 0 (no answer among them) to 1 (the best answers first). "
+            "A spread of 0.30 between questions is assumed until a run has measured it; four times as many anchors halve the smallest difference.",
+        )
+
+
+def draw_findings(report: Preflight) -> None:
+    """Blocks and warnings in boxes, notes behind a click."""
+    for item in report.findings:
+        words = escape_label(f"{item.text} {item.action}".strip())
+        if item.level == Level.BLOCK:
+            st.error(words, icon=":material/block:")
+        elif item.level == Level.WARN:
+            st.warning(words, icon=":material/warning:")
+    if report.blocks:
+        st.page_link(
+            "corpus.py" if not report.documents else "label.py",
+            label="Import documents" if not report.documents else "Label answers",
+            icon=":material/arrow_forward:",
+        )
+    notes = [item for item in report.findings if item.level == Level.NOTE and item.code != "power"]
+    if notes:
+        with st.expander(f"Good to know ({len(notes)})", icon=":material/info:"):
+            for item in notes:
+                st.text(f"{item.text} {item.action}".strip())
