@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from core.ingest.beir import MAX_GRADE, make_anchor
+from core.ingest.beir import MAX_GRADE, check_part
 from core.ingest.bundle import Bundle, Problem
 from core.ingest.known import Known, Names
 from core.ingest.lines import check_id, check_text
@@ -181,12 +181,12 @@ def _read_record(table: Table, chosen: ColumnMap, number: int, cells: Mapping[st
     }
     checked = [check_text(part, "a cell", table.path, number, problems, empty=True) for item in fields.items() for part in item]
     title = check_text(own.get("title", ""), "the title", table.path, number, problems, empty=True)
+    part = check_part(own.get("part"), table.path, number, problems)
     if len(problems) > before or None in checked or text is None or title is None:
         return None
     if chosen.kind == TableKind.DOCUMENTS:
         return Document(record_id or names.name(f"{title} {text}".strip()), text, title, fields)
-    made = make_anchor(record_id or names.name(text), text, {role: own[role] for role in ("group", "part") if own.get(role)})
-    return Anchor(made.id, text, made.part, made.group, fields)
+    return Anchor(record_id or names.name(text), text, part, own.get("group") or None, fields)
 
 
 def _read_pairs(table: Table, chosen: ColumnMap, problems: list[Problem], known: Known) -> Bundle:
