@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection
@@ -41,6 +41,8 @@ class Bundle:
     """Events of another home's log, in its order: appended as they are, where `judgements` are a file's word on what a pair is now."""
     notes: Sequence[str] = ()
     """What a person should know before it comes in, such as files that were passed over."""
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """Of a table, what each of its columns was taken for."""
 
     @property
     def counts(self) -> dict[str, int]:

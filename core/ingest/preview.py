@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
@@ -37,6 +37,8 @@ class Preview:
     """`changed`: pairs that were judged otherwise here; the import's word would stand, the earlier one stays in the history."""
     notes: Sequence[str] = ()
     """What a person should know before it comes in."""
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """Of a table, what each of its columns was taken for."""
 
     @property
     def is_empty(self) -> bool:
@@ -82,6 +84,7 @@ def preview_bundle(conn: Connection, project_id: str, bundle: Bundle) -> Preview
             changed + len(overruled),
         ),
         tuple(notes),
+        bundle.columns,
     )
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from core.ingest.beir import read_beir, read_documents, read_judgements, read_queries
@@ -22,6 +22,16 @@ from core.ingest.texts import read_texts
 from core.model import PairsmithError
 from core.store import projects
 from core.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What an import did: how many documents, anchors and judgements were new or changed, what a person should know of it, and of a table, what each of its
+    columns was taken for."""
+
+    changed: Mapping[str, int]
+    notes: Sequence[str] = ()
+    columns: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_source(
@@ -52,16 +62,19 @@ def preview_path(workspace: Workspace, project_id: str, path: Path, *, kind: Kin
 
 def import_path(
     workspace: Workspace, project_id: str, path: Path, *, new_with: str | None = None, kind: Kind | None = None, choices: Mapping[str, str] | None = None
-) -> dict[str, int]:
-    """Read `path` and store it in the project, all or nothing. Returns how many documents, anchors and judgements were new or changed.
+) -> Imported:
+    """Read `path` and store it in the project, all or nothing.
 
     `new_with`: make the project first, with this base model, in the same transaction.
     """
     bundle = read_source(path, read_known(workspace, project_id), kind=kind, choices=choices)
+    bundle.refuse_problems()
+    with workspace.store.read() as conn:
+        told = preview_bundle(conn, project_id, bundle)
     with workspace.store.write() as conn:
         if new_with is not None:
             projects.add_project(conn, project_id, base_model=new_with)
-        return store_bundle(conn, project_id, bundle)
+        return Imported(store_bundle(conn, project_id, bundle), told.notes, told.columns)
 
 
 def _read_as(kind: Kind, path: Path, known: Known, columns: ColumnMap | None, choices: Mapping[str, str]) -> Bundle:

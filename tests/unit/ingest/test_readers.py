@@ -237,7 +237,7 @@ def test_a_pair_file_uses_the_documents_the_project_has(tmp_path: Path, workspac
     with workspace.store.write() as conn:
         projects.add_project(conn, "p", base_model="m")
         corpus.put_documents(conn, "p", [Document("known", "its text", "A title")])
-    assert import_path(workspace, "p", path) == {"documents": 0, "anchors": 1, "judgements": 1}
+    assert import_path(workspace, "p", path).changed == {"documents": 0, "anchors": 1, "judgements": 1}
     with workspace.store.read() as conn:
         assert [item.document_id for item in judgements.read_state(conn, "p")] == ["known"]
 
@@ -263,9 +263,9 @@ def test_importing_twice_changes_nothing(tmp_path: Path, workspace: Workspace, k
         path = csv_file(tmp_path, "id,text,x\n1,a,b\n2,c,d\n")
     with workspace.store.write() as conn:
         projects.add_project(conn, "p", base_model="m")
-    assert sum(import_path(workspace, "p", path).values()) > 0
+    assert sum(import_path(workspace, "p", path).changed.values()) > 0
     first = stored(workspace, "p")
-    assert import_path(workspace, "p", path) == {"documents": 0, "anchors": 0, "judgements": 0}
+    assert import_path(workspace, "p", path).changed == {"documents": 0, "anchors": 0, "judgements": 0}
     assert stored(workspace, "p") == first
 
 
