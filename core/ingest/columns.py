@@ -55,7 +55,7 @@ _NAMES: Mapping[TableKind, Mapping[str, Sequence[str]]] = {
     TableKind.PAIRS: {
         "anchor": _ANCHOR,
         "document": _PASSAGE,
-        "grade": ("grade", "score", "relevance", "label", "rating"),
+        "grade": ("grade", "score", "relevance", "label", "rating", "bewertung"),
         "anchor_id": ("anchor_id", "query_id", "qid"),
         "document_id": ("document_id", "corpus_id", "doc_id", "docid", "positive_id", "passage_id", "pid"),
         "group": ("group", "group_id"),
