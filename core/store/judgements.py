@@ -23,13 +23,14 @@ from core.store.tables import anchors, documents, judgement_state, judgements
 _CHUNK = 500
 
 
-def append_judgements(conn: Connection, project_id: str, events: Iterable[Judgement], *, now: float | None = None) -> int:
+def append_judgements(conn: Connection, project_id: str, events: Iterable[Judgement], *, now: float | None = None, keep_times: bool = False) -> int:
     """Append events to the log in the order given; those whose client id is known are passed over. Returns how many were new.
 
+    Each is recorded at `now` (seconds since the epoch), with `keep_times` at its own `recorded_at` where it has one, as an event of another home does.
     Raises `PairsmithError`, before anything is written, when an event names an anchor or a document the project does not have.
     """
     recorded_at = time.time() if now is None else now
-    rows = [_to_row(project_id, event, recorded_at) for event in events]
+    rows = [_to_row(project_id, event, event.recorded_at if keep_times and event.recorded_at is not None else recorded_at) for event in events]
     _refuse_unknown(conn, project_id, rows)
     insert = insert_for(conn, judgements).on_conflict_do_nothing(index_elements=["project_id", "client_id"])
     take_turn(conn, project_id)

@@ -16,9 +16,9 @@ from core.ingest.anchors import (
     AnchorPlan,
     NumberedAnchor,
     plan_anchors,
+    read_anchor_columns,
     read_anchor_lines,
     read_anchor_table,
-    read_header,
     store_anchors,
 )
 from core.ingest.bundle import Problem
@@ -65,16 +65,24 @@ def _draw_file(page: Page, turn: int) -> None:
 
 def _draw_table(page: Page, source: Path | str) -> None:
     try:
-        header = read_header(source)
+        header, guess = read_anchor_columns(source)
     except PairsmithError as error:
         _show_problem(str(error))
         return
-    usual = next((place for place, name in enumerate(header) if name.lower() in ("question", "query", "text", "anchor")), 0)
+    options = [NONE, *header]
+    usual = header.index(guess.question) if guess.question else 0
     question = st.selectbox("Column of the question", header, index=usual, key=f"column-question-{page.project_id}")
-    id_column = st.selectbox("Column of the id", [NONE, *header], key=f"column-id-{page.project_id}", help="Without one, a question is named by its text.")
+    id_column = st.selectbox(
+        "Column of the id",
+        options,
+        index=options.index(guess.id or NONE),
+        key=f"column-id-{page.project_id}",
+        help="Without one, a question is named by its text.",
+    )
     group = st.selectbox(
         "Column of the group",
-        [NONE, *header],
+        options,
+        index=options.index(guess.group or NONE),
         key=f"column-group-{page.project_id}",
         help="Questions with the same group are wordings of one: a mark counts for all.",
     )
