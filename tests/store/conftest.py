@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection, text
 
 from core.model import Anchor, Document
 from core.store import Store, corpus, open_store, projects
@@ -147,3 +148,14 @@ def project(store: Store) -> str:
         corpus.put_documents(conn, "p", [Document(f"d{n}", f"text {n}", fields={"n": str(n)}) for n in range(6)])
         corpus.put_anchors(conn, "p", [Anchor(f"a{n}", f"question {n}") for n in range(3)])
     return "p"
+
+
+def await_waiting(conn: Connection) -> None:
+    """Return once another transaction waits for the turn that this one has; on SQLite at once, since there the other waits to begin."""
+    if conn.dialect.name == "postgresql":
+        waiting = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+        for _ in range(3000):
+            if conn.execute(waiting).scalar_one():
+                return
+            time.sleep(0.01)
+        raise AssertionError("Nobody waits for the turn.")
