@@ -141,6 +141,14 @@ def store(store_url: str) -> Iterator[Store]:
 
 
 @pytest.fixture
+def other_store(store: Store, store_url: str) -> Iterator[Store]:
+    """The database of `store` as another process has it open: within one process writers wait for each other before they begin."""
+    opened = open_store(store_url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
 def project(store: Store) -> str:
     """A project of 6 documents and 3 anchors, nothing judged."""
     with store.write() as conn:
@@ -154,7 +162,7 @@ def await_waiting(conn: Connection) -> None:
     """Return once another transaction waits for the turn that this one has; on SQLite at once, since there the other waits to begin."""
     if conn.dialect.name == "postgresql":
         waiting = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
-        for _ in range(3000):
+        for _ in range(1000):
             if conn.execute(waiting).scalar_one():
                 return
             time.sleep(0.01)

@@ -187,14 +187,14 @@ def test_changes_of_a_part_are_the_pairs_whose_relevance_is_another_than_before(
         assert judgements.count_changes(conn, project, Part.TEST, judgements.last_seq(conn, project)) == 0
 
 
-def test_an_undo_waits_for_the_word_of_another_that_is_on_its_way(store: Store, project: str):
+def test_an_undo_waits_for_the_word_of_another_that_is_on_its_way(store: Store, other_store: Store, project: str):
     """The undo once read the pair before its turn, and took the other's word for no word."""
     with store.write() as conn:
         judgements.append_judgements(conn, project, [say("e1")])
 
     def take_back() -> str:
         try:
-            with store.write() as conn:
+            with other_store.write() as conn:
                 judgements.undo_judgement(conn, project, "e1", author="ann")
         except PairsmithError as error:
             return str(error)
@@ -209,12 +209,12 @@ def test_an_undo_waits_for_the_word_of_another_that_is_on_its_way(store: Store, 
     assert state_of(store, project) == {("a0", "d0"): (Label.POSITIVE, 2)}
 
 
-def test_of_two_undos_of_one_event_at_once_one_is_written(store: Store, project: str):
+def test_of_two_undos_of_one_event_at_once_one_is_written(store: Store, other_store: Store, project: str):
     with store.write() as conn:
         judgements.append_judgements(conn, project, [say("e1")])
 
     def take_back() -> Judgement | None:
-        with store.write() as conn:
+        with other_store.write() as conn:
             return judgements.undo_judgement(conn, project, "e1", author="bob", undo_id="u2")
 
     with ThreadPoolExecutor(1) as pool:

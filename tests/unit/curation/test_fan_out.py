@@ -240,9 +240,7 @@ STEP = st.one_of(
 
 @settings(max_examples=30, deadline=None)
 @given(steps=st.lists(STEP, min_size=1, max_size=8))
-def test_no_pair_is_both_and_ambiguous_is_never_trained_on_after_any_decisions_and_undos_of_two_experts(
-    shared: tuple[Workspace, Iterator[int]], steps: list[Step]
-):
+def test_no_pair_is_both_and_ambiguous_is_never_trained_on_after_anything_two_experts_do(shared: tuple[Workspace, Iterator[int]], steps: list[Step]):
     workspace, numbers = shared
     project = make_project(workspace, f"p{next(numbers)}")
     outbox: list[tuple[str, dict[str, object]]] = []
