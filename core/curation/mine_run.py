@@ -96,7 +96,7 @@ def mine_project(workspace: Workspace, project_id: str, record: ModelRecord, opt
     on_stage("Saving the queue", 4, _STEPS)
     with workspace.store.write() as conn:
         candidates.replace_candidates(conn, project_id, found, refused=forbidden)
-    draw_overlap(workspace, project_id, read_options(project).overlap)
+        draw_overlap(conn, project_id, read_options(projects.get_project(conn, project_id)).overlap)
     return {
         "anchors": len(training),
         "candidates": len(found),

@@ -49,8 +49,12 @@ class CurationOptions:
 
 def read_options(project: Project) -> CurationOptions:
     """The options of a project, the default where it has none."""
+    return _choose_known(project.options)
+
+
+def _choose_known(options: Mapping[str, Any]) -> CurationOptions:
     known = {item.name for item in fields(CurationOptions)}
-    return CurationOptions(**{name: value for name, value in project.options.items() if name in known})
+    return CurationOptions(**{name: value for name, value in options.items() if name in known})
 
 
 def change_options(workspace: Workspace, project_id: str, **changes: Any) -> CurationOptions:
@@ -60,10 +64,8 @@ def change_options(workspace: Workspace, project_id: str, **changes: Any) -> Cur
     if "keys" in changes:
         changes["keys"] = check_keys(changes["keys"])
     with workspace.store.write() as conn:
-        project = projects.get_project(conn, project_id)
-        options = CurationOptions(**asdict(read_options(project)) | changes)
-        projects.set_options(conn, project_id, {**project.options, **asdict(options)})
-    return options
+        projects.update_options(conn, project_id, lambda held: {**held, **asdict(CurationOptions(**asdict(_choose_known(held)) | changes))})
+        return read_options(projects.get_project(conn, project_id))
 
 
 def check_keys(keys: Mapping[str, str]) -> dict[str, str]:

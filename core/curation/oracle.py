@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from core.curation.shown import add_shown
 from core.model import Judgement, Label, Source, hash_text
 from core.store import candidates, judgements
 from core.workspace import Workspace
@@ -21,8 +22,11 @@ def answer_queue(workspace: Workspace, project_id: str, grades: Mapping[str, Map
         n = 500 if limit is None else min(500, limit - sum(counts.values()))
         with workspace.store.write() as conn:
             leased = candidates.lease_candidates(conn, project_id, AUTHOR, n=n, lease_s=60.0)
+            seq = judgements.last_seq(conn, project_id)
             events = [
-                _answer(item.anchor_id, item.document_id, grades.get(item.anchor_id, {}).get(item.document_id, 0), judgements.last_seq(conn, project_id))
+                add_shown(
+                    conn, project_id, _answer(item.anchor_id, item.document_id, grades.get(item.anchor_id, {}).get(item.document_id, 0), seq), view="oracle"
+                )
                 for item in leased
             ]
             judgements.append_judgements(conn, project_id, events)

@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from core.curation.agreement import REFEREE
 from core.curation.alike import propose_alike
 from core.curation.fan_out import Followed, Twins, apply_decision, retell, undo_decision
 from core.curation.shown import add_shown, describe_figures
@@ -20,6 +19,7 @@ from core.curation.twins import read_twins
 from core.model import Candidate, Document, Judgement, Label, PairsmithError, Source
 from core.roles import require_lead
 from core.store import candidates, corpus, judgements
+from core.store.projects import take_turn
 from core.workspace import Workspace
 
 LEASE_S = 900.0
@@ -165,6 +165,7 @@ def count_skipped(workspace: Workspace, project_id: str, author: str) -> int:
 def bring_back_skipped(workspace: Workspace, project_id: str, author: str) -> int:
     """Take this person's skips back, all or none, so that their records come again. Returns how many."""
     with workspace.store.write() as conn:
+        take_turn(conn, project_id)
         skipped = judgements.read_own(conn, project_id, author, label=Label.SKIPPED)
         for event in skipped:
             judgements.undo_judgement(conn, project_id, event.client_id, author=author)
@@ -200,11 +201,9 @@ def mark_answer(
 def take_back(workspace: Workspace, project_id: str, author: str, *, client_id: str, anchor_id: str, document_id: str) -> Followed | None:
     """Undo the present word on a pair, with all that followed from it, by the new event `client_id`. None when nothing stands."""
     with workspace.store.write() as conn:
+        take_turn(conn, project_id)
         standing = judgements.find_standing(conn, project_id, anchor_id, document_id)
-        if standing is None:
-            return None
-        taken = standing.caused_by if standing.author == REFEREE and standing.caused_by else standing.client_id
-        return undo_decision(conn, project_id, taken, author=author, undo_id=client_id)
+        return None if standing is None else undo_decision(conn, project_id, standing.client_id, author=author, undo_id=client_id)
 
 
 def _read_event(event: Mapping[str, Any], client_id: str, author: str) -> Judgement:

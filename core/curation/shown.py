@@ -2,7 +2,8 @@
 
 It is written by the server when the decision is applied, from the candidate's row and the texts as they are then. Names: `anchor` (hash of its
 text), `document` (content hash), `positives` ([[id, hash], …]), `status`, `reason`, `ratio`, `similarity`, `dense_rank`, `lexical_rank`, `audit`,
-`model` (of the candidate, where it is one), `query` (what was searched) and `view` (panel, buttons, search, cli or alike). What is not known is left out.
+`model` (of the candidate, where it is one), `query` (what was searched) and `view` (panel, buttons, search, cli, alike, settle or
+oracle), `saw` (client id of the word on the pair that was on the screen). What is not known is left out.
 """
 
 from __future__ import annotations

@@ -107,9 +107,11 @@ def lease_candidates(conn: Connection, project_id: str, author: str, *, n: int, 
 def put_first(conn: Connection, project_id: str, items: Sequence[Candidate], *, author: str, lease_s: float, now: float | None = None) -> int:
     """Put candidates before all others, in their order, leased to `author`. Returns how many of them wait there now that did not before.
 
-    Passed over: pairs that are judged, that somebody else holds, and that stand in the queue for the same reason already.
+    Passed over: pairs that are judged, that somebody else holds, that stand in the queue for the same reason already, and audit items, which are a
+    sample only while they come in random order.
     """
     at = time.time() if now is None else now
+    take_turn(conn, project_id)
     c, state = candidates.c, judgement_state.c
     wanted = {(item.anchor_id, item.document_id): item for item in items}
     keys = list(wanted)
@@ -127,11 +129,12 @@ def put_first(conn: Connection, project_id: str, items: Sequence[Candidate], *, 
         known = standing.get(key)
         if known is None:
             conn.execute(candidates.insert().values(**vars(item) | {"project_id": project_id} | values | lease))
-        elif known.reason == item.reason or (known.lease_until > at and known.lease_author != author):
+        elif known.audit or known.reason == item.reason or (known.lease_until > at and known.lease_author != author):
             continue
         else:
             conn.execute(update(candidates).where(c.project_id == project_id, c.anchor_id == key[0], c.document_id == key[1]).values(**values | lease))
         placed += 1
+    mark_judged(conn, project_id, select(c.anchor_id, c.document_id).where(c.project_id == project_id, _one_of(keys)))
     return placed
 
 

@@ -69,6 +69,7 @@ def undo_judgement(
     `caused_by`: the undo that this one follows from. What followed from the event itself is taken back by `core.curation.fan_out.undo_decision`.
     Raises `PairsmithError` when there is no such event, when it is an undo itself, or when the pair was judged again since (the later word stands).
     """
+    take_turn(conn, project_id)
     event = find_event(conn, project_id, client_id)
     if event is None:
         raise PairsmithError(f"There is no judgement {client_id!r} to take back. It may not have been saved yet: wait until the panel says saved.")
@@ -77,7 +78,7 @@ def undo_judgement(
     log = read_pair(conn, project_id, event.anchor_id, event.document_id)
     if any(other.undoes == client_id for other in log):
         return None
-    standing = _standing(log)
+    standing = list_standing(log)
     if standing[-1].client_id != client_id:
         raise PairsmithError("This pair was judged again since, and the later judgement stands. Take that one back first.")
     before = standing[-2] if len(standing) > 1 else None
@@ -132,8 +133,14 @@ def read_pair(conn: Connection, project_id: str, anchor_id: str, document_id: st
 
 def find_standing(conn: Connection, project_id: str, anchor_id: str, document_id: str) -> Judgement | None:
     """The event that the pair's present word comes from: the last that was not taken back, and so the one an undo may take back."""
-    standing = _standing(read_pair(conn, project_id, anchor_id, document_id))
+    standing = list_standing(read_pair(conn, project_id, anchor_id, document_id))
     return standing[-1] if standing else None
+
+
+def list_standing(log: Sequence[Judgement]) -> list[Judgement]:
+    """Those events of a pair's log that nobody took back, in order: the last gives the pair's word. Undos are none of them."""
+    taken_back = {other.undoes for other in log if other.undoes}
+    return [other for other in log if other.undoes is None and other.client_id not in taken_back]
 
 
 def read_log(conn: Connection, project_id: str, *, after_seq: int = 0, limit: int | None = None, newest_first: bool = False) -> list[Judgement]:
@@ -253,11 +260,6 @@ def count_changes(conn: Connection, project_id: str, part: Part, after_seq: int)
 def _relevance(label: str | None, grade: int | None) -> int | None:
     """What measures go by: the grade of an answer, 0 for a hard negative, None for what counts as unjudged."""
     return grade if label == Label.POSITIVE else 0 if label == Label.HARD_NEGATIVE else None
-
-
-def _standing(log: Sequence[Judgement]) -> list[Judgement]:
-    taken_back = {other.undoes for other in log if other.undoes}
-    return [other for other in log if other.undoes is None and other.client_id not in taken_back]
 
 
 def _refuse_unknown(conn: Connection, project_id: str, rows: Sequence[dict[str, Any]]) -> None:
