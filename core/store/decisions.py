@@ -34,9 +34,10 @@ def read_decisions(
         decision.c.source == source.value,
         decision.c.author.not_in(list(but)),
     )
-    if audit:
-        joined = joined.outerjoin(candidates, _same_pair(candidates, state))
-        query = query.where(func.coalesce(decision.c.shown["audit"].as_boolean(), candidates.c.audit, false()))
+    if audit:  # rows that speak for themselves are sorted out before anything is joined to them: nearly all of them
+        mined = select(candidates.c.audit).where(_same_pair(candidates, state)).scalar_subquery()
+        own, behind = (func.coalesce(row.c.shown["audit"].as_boolean(), mined, false()) for row in (state, decision))
+        query = query.where(or_(state.c.undoes.is_not(None), state.c.caused_by.is_not(None), own), behind)
     return [to_judgement(row) for row in conn.execute(query.select_from(joined).order_by(decision.c.anchor_id, decision.c.document_id))]
 
 
