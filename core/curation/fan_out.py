@@ -20,6 +20,7 @@ from sqlalchemy import Connection
 from core.curation.agreement import find_follow_up, is_disputed
 from core.model import Anchor, Document, Judgement, Label, PairsmithError
 from core.store import corpus, judgements
+from core.store.anchor_groups import read_members
 from core.store.projects import take_turn
 
 DISPUTE = "Another expert judged this otherwise. It waits on the agreement page to be settled, and counts as ambiguous until then."
@@ -140,7 +141,7 @@ def _derive_events(conn: Connection, project_id: str, event: Judgement, twins: T
     """The events of all other pairs that the decision holds for too, by anchor and document id."""
     if event.label != Label.POSITIVE and event.label not in _GOES_TO_OPEN:
         return []
-    anchor_ids = [anchor.id for anchor in corpus.read_paraphrases(conn, project_id, event.anchor_id)]
+    anchor_ids = [anchor.id for anchor in read_members(conn, project_id, event.anchor_id)]
     alike = twins.of(event.document_id)
     document_ids = sorted(corpus.get_documents(conn, project_id, alike)) if len(alike) > 1 else alike
     pairs = [(anchor_id, document_id) for anchor_id in anchor_ids for document_id in document_ids]
@@ -196,7 +197,7 @@ def _find_contradictions(conn: Connection, project_id: str, event: Judgement, tw
     """What speaks against a hard negative: a near-duplicate, or the document itself for a paraphrase, that is marked as an answer."""
     if event.label != Label.HARD_NEGATIVE:
         return []
-    anchor_ids = [anchor.id for anchor in corpus.read_paraphrases(conn, project_id, event.anchor_id)]
+    anchor_ids = [anchor.id for anchor in read_members(conn, project_id, event.anchor_id)]
     alike = set(twins.of(event.document_id))
     if len(anchor_ids) * len(alike) == 1:
         return []

@@ -98,12 +98,12 @@ def leave_group(workspace: Workspace, project_id: str, ids: Sequence[str], *, au
     with workspace.store.write() as conn:
         take_turn(conn, project_id)
         found = [corpus.get_anchor(conn, project_id, anchor_id) for anchor_id in sorted(wanted)]
-        alone = [anchor.id for anchor in found if anchor.group is None]
+        members = [anchor.id for anchor in read_members(conn, project_id, found[0].id)] if found else []
+        alone = [anchor.id for anchor in found if len(read_members(conn, project_id, anchor.id)) < 2]
         if alone or not found:
             raise PairsmithError(f"Anchor {alone[0]!r} stands in no group, so there is nothing to take apart." if alone else "Name at least one anchor.")
-        if len({anchor.group for anchor in found}) > 1:
+        if len({anchor.question for anchor in found}) > 1:
             raise PairsmithError("These anchors stand in different groups. Take one group apart at a time.")
-        members = [anchor.id for anchor in read_members(conn, project_id, found[0].id)]
         staying = [member for member in members if member not in wanted]
         if len(staying) < 2:
             staying = []

@@ -76,8 +76,7 @@ def group_alike(anchors: Sequence[Anchor], vectors: Floats | None, refused: Iter
     by_group: dict[str, list[int]] = {}
     by_text: dict[str, list[int]] = {}
     for row, anchor in enumerate(anchors):
-        if anchor.group is not None:
-            by_group.setdefault(anchor.group, []).append(row)
+        by_group.setdefault(anchor.question, []).append(row)
         by_text.setdefault(normalise_text(anchor.text), []).append(row)
     for rows in by_group.values():
         for row in rows[1:]:

@@ -18,7 +18,7 @@ from core.curation.shown import add_shown, describe_figures
 from core.curation.twins import read_twins
 from core.model import Candidate, Document, Judgement, Label, PairsmithError, Source
 from core.roles import require_lead
-from core.store import candidates, corpus, judgements
+from core.store import candidates, corpus, decisions, judgements
 from core.store.projects import take_turn
 from core.workspace import Workspace
 
@@ -159,14 +159,14 @@ def take_over_records(workspace: Workspace, project_id: str, author: str, holder
 def count_skipped(workspace: Workspace, project_id: str, author: str) -> int:
     """How many records this person skipped, and nobody judged since."""
     with workspace.store.read() as conn:
-        return len(judgements.read_own(conn, project_id, author, label=Label.SKIPPED))
+        return len(decisions.read_own(conn, project_id, author, label=Label.SKIPPED))
 
 
 def bring_back_skipped(workspace: Workspace, project_id: str, author: str) -> int:
     """Take this person's skips back, all or none, so that their records come again. Returns how many."""
     with workspace.store.write() as conn:
         take_turn(conn, project_id)
-        skipped = judgements.read_own(conn, project_id, author, label=Label.SKIPPED)
+        skipped = decisions.read_own(conn, project_id, author, label=Label.SKIPPED)
         for event in skipped:
             judgements.undo_judgement(conn, project_id, event.client_id, author=author)
     return len(skipped)
@@ -175,7 +175,7 @@ def bring_back_skipped(workspace: Workspace, project_id: str, author: str) -> in
 def recent_decisions(workspace: Workspace, project_id: str, author: str, *, n: int = RECENT) -> list[tuple[Judgement, ReviewRecord]]:
     """This person's last decisions in review that still stand, oldest first, each with its record: what undo goes back through after a reload."""
     with workspace.store.read() as conn:
-        own = judgements.read_own(conn, project_id, author, source=Source.MINED, limit=n)
+        own = decisions.read_own(conn, project_id, author, source=Source.MINED, limit=n)
         found = [candidates.find_candidate(conn, project_id, event.anchor_id, event.document_id) for event in own]
     pairs = [(event, candidate) for event, candidate in zip(own, found, strict=True) if candidate is not None]
     records = _to_records(workspace, project_id, [candidate for _, candidate in pairs])

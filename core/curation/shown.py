@@ -21,6 +21,15 @@ ALIKE = "like a document you marked as an answer"
 """The reason of a candidate that came by "more like this": a decision on it has the view `alike`."""
 
 
+REVIEW_VIEWS = ("panel", "buttons", "cli", "alike")
+"""Where candidates are reviewed; a mark made by searching, or a word carried over to a paraphrase, has another view."""
+
+
+def was_reviewed(event: Judgement) -> bool:
+    """Whether a decision was made in review, as far as what was shown says where; decisions older than that note were."""
+    return (event.shown or {}).get("view", "panel") in REVIEW_VIEWS
+
+
 def add_shown(conn: Connection, project_id: str, event: Judgement, *, view: str, positives: Sequence[str] = (), query: str = "") -> Judgement:
     """The event with its `shown`. `positives`: ids of the answers that stood beside the document, unknown ones are left out.
 

@@ -6,7 +6,7 @@ No torch here: pages show it. Rules stand in constants with names; words are for
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -117,8 +117,13 @@ def point_to_json(point: ValuePoint) -> dict[str, Any]:
     }
 
 
-def read_stopping(workspace: Workspace, project_id: str, *, author: str | None = None) -> Stopping:
-    """The figures of a project as they are now; the pace is that of `author` where given and timed, else everybody's. Raises `NotFound`."""
+def read_stopping(
+    workspace: Workspace, project_id: str, *, author: str | None = None, estimate: Callable[[Workspace, str], AuditEstimate | None] = estimate_left
+) -> Stopping:
+    """The figures of a project as they are now; the pace is that of `author` where given and timed, else everybody's. Raises `NotFound`.
+
+    `estimate`: what tells the answers left, `estimate_left` or a cache over it: it is the dearest of the figures.
+    """
     with workspace.store.read() as conn:
         wanted = read_options(projects.get_project(conn, project_id)).negatives_target
         reviewed = value_points.count_negatives(conn, project_id)
@@ -136,7 +141,7 @@ def read_stopping(workspace: Workspace, project_id: str, *, author: str | None =
         pace_s=find_pace(timed),
         yield_share=sum(label == Label.HARD_NEGATIVE for label in labels) / len(labels) if labels else None,
     )
-    return Stopping(target, estimate_left(workspace, project_id), points, advise(points, development=parts[Part.DEV]), since)
+    return Stopping(target, estimate(workspace, project_id), points, advise(points, development=parts[Part.DEV]), since)
 
 
 def find_pace(active_ms: Sequence[int]) -> float | None:

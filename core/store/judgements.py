@@ -103,7 +103,7 @@ def undo_judgement(
 def find_event(conn: Connection, project_id: str, client_id: str) -> Judgement | None:
     """The event of the log with this client id, or None."""
     row = conn.execute(select(judgements).where(judgements.c.project_id == project_id, judgements.c.client_id == client_id)).one_or_none()
-    return _to_judgement(row) if row else None
+    return to_judgement(row) if row else None
 
 
 def read_caused(conn: Connection, project_id: str, *client_ids: str) -> list[Judgement]:
@@ -111,7 +111,7 @@ def read_caused(conn: Connection, project_id: str, *client_ids: str) -> list[Jud
     found: list[Judgement] = []
     for start in range(0, len(client_ids), _CHUNK):
         query = select(judgements).where(judgements.c.project_id == project_id, judgements.c.caused_by.in_(client_ids[start : start + _CHUNK]))
-        found += [_to_judgement(row) for row in conn.execute(query.order_by(judgements.c.seq))]
+        found += [to_judgement(row) for row in conn.execute(query.order_by(judgements.c.seq))]
     return found
 
 
@@ -128,7 +128,7 @@ def read_pair(conn: Connection, project_id: str, anchor_id: str, document_id: st
     """Everything ever said of one pair, in order."""
     table = judgements.c
     query = select(judgements).where(table.project_id == project_id, table.anchor_id == anchor_id, table.document_id == document_id)
-    return [_to_judgement(row) for row in conn.execute(query.order_by(table.seq))]
+    return [to_judgement(row) for row in conn.execute(query.order_by(table.seq))]
 
 
 def find_standing(conn: Connection, project_id: str, anchor_id: str, document_id: str) -> Judgement | None:
@@ -147,7 +147,7 @@ def read_log(conn: Connection, project_id: str, *, after_seq: int = 0, limit: in
     """Events of the log, in order or newest first."""
     query = select(judgements).where(judgements.c.project_id == project_id, judgements.c.seq > after_seq)
     order = judgements.c.seq.desc() if newest_first else judgements.c.seq
-    return [_to_judgement(row) for row in conn.execute(query.order_by(order).limit(limit))]
+    return [to_judgement(row) for row in conn.execute(query.order_by(order).limit(limit))]
 
 
 def read_shared_pairs(conn: Connection, project_id: str, *, but: Sequence[str] = ()) -> dict[tuple[str, str], list[Judgement]]:
@@ -158,7 +158,7 @@ def read_shared_pairs(conn: Connection, project_id: str, *, but: Sequence[str] =
     found: dict[tuple[str, str], list[Judgement]] = {}
     query = select(judgements).where(c.project_id == project_id, tuple_(c.anchor_id, c.document_id).in_(shared)).order_by(c.seq)
     for row in conn.execute(query):
-        found.setdefault((row.anchor_id, row.document_id), []).append(_to_judgement(row))
+        found.setdefault((row.anchor_id, row.document_id), []).append(to_judgement(row))
     return found
 
 
@@ -170,7 +170,7 @@ def read_state(conn: Connection, project_id: str, *, labels: Sequence[Label] | N
         query = query.where(state.label.in_([label.value for label in labels]))
     if anchor_ids is not None:
         query = query.where(state.anchor_id.in_(list(anchor_ids)))
-    return [_to_judgement(row) for row in conn.execute(query.order_by(state.anchor_id, state.document_id))]
+    return [to_judgement(row) for row in conn.execute(query.order_by(state.anchor_id, state.document_id))]
 
 
 def read_state_at(conn: Connection, project_id: str, seq: int, *, labels: Sequence[Label] | None = None) -> list[Judgement]:
@@ -179,20 +179,7 @@ def read_state_at(conn: Connection, project_id: str, seq: int, *, labels: Sequen
     newest = select(func.max(log.seq)).where(log.project_id == project_id, log.seq <= seq).group_by(log.anchor_id, log.document_id)
     said = [label for label in labels or Label if label != Label.UNJUDGED]
     query = select(judgements).where(log.seq.in_(newest), log.label.in_([label.value for label in said]))
-    return [_to_judgement(row) for row in conn.execute(query.order_by(log.anchor_id, log.document_id))]
-
-
-def read_own(
-    conn: Connection, project_id: str, author: str, *, label: Label | None = None, source: Source | None = None, limit: int | None = None
-) -> list[Judgement]:
-    """Decisions of one person that stand as they were made, newest first: no consequence of another, nothing that an undo brought back."""
-    state = judgement_state.c
-    query = select(judgement_state).where(state.project_id == project_id, state.author == author, state.undoes.is_(None), state.caused_by.is_(None))
-    if label is not None:
-        query = query.where(state.label == label.value)
-    if source is not None:
-        query = query.where(state.source == source.value)
-    return [_to_judgement(row) for row in conn.execute(query.order_by(state.seq.desc()).limit(limit))]
+    return [to_judgement(row) for row in conn.execute(query.order_by(log.anchor_id, log.document_id))]
 
 
 def read_qrels(conn: Connection, project_id: str) -> dict[str, dict[str, int]]:
@@ -279,6 +266,7 @@ def _to_row(project_id: str, event: Judgement, recorded_at: float) -> dict[str, 
     return row | {"project_id": project_id, "recorded_at": recorded_at}
 
 
-def _to_judgement(row: Row[tuple[object, ...]]) -> Judgement:
+def to_judgement(row: Row[tuple[object, ...]]) -> Judgement:
+    """A row of the log or of the state."""
     values = {name: value for name, value in row._mapping.items() if name != "project_id"}
     return Judgement(**values | {"label": Label(row.label), "source": Source(row.source)})
