@@ -161,6 +161,13 @@ def first_release(conn: Connection, project_id: str, author: str, *, now: float 
     return None if found is None else float(found)
 
 
+def read_blind(conn: Connection, project_id: str, anchor_id: str, author: str) -> frozenset[str]:
+    """The documents of an anchor that several experts are to judge without each other's word, and of which `author` has yet to say theirs."""
+    c = candidates.c
+    query = select(c.document_id).where(_open(project_id, author), c.wanted > 1, c.anchor_id == anchor_id)
+    return frozenset(conn.execute(query).scalars())
+
+
 @dataclass(frozen=True)
 class Holder:
     """How many open candidates somebody holds, and until when the last of them."""
