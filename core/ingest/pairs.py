@@ -59,13 +59,6 @@ def collect_pairs(path: Path, rows: Iterable[tuple[int, Mapping[str, Any]]], pro
     return reader.finish()
 
 
-def read_pasted_anchors(pasted: str) -> list[Anchor]:
-    """Anchors from pasted text, one a line, in order, each once; blank lines are passed over and what no database can hold is left out."""
-    clean = pasted.replace("\0", "").encode("utf-8", "ignore").decode("utf-8")
-    texts = dict.fromkeys(line.strip() for line in clean.splitlines() if line.strip())
-    return [Anchor("a-" + hash_text(text)[:16], text) for text in texts]
-
-
 class PairReader:
     """Gathers the rows of one pair file and holds them against each other."""
 
