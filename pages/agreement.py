@@ -18,6 +18,7 @@ from core.model import Judgement, Label, PairsmithError
 from core.store import corpus, judgements
 from core.workspace import Workspace
 from pages._ui.page import get_workspace, open_page
+from pages._ui.sign_in import is_lead_here
 from pages._ui.text import escape_label, show_document
 
 NAMES = {Label.HARD_NEGATIVE: "Hard negative", Label.POSITIVE: "Answer", Label.AMBIGUOUS: "Ambiguous"}
@@ -87,13 +88,18 @@ def draw_overlap() -> None:
         format="%d %%",
         key=f"overlap-{page.project_id}",
         on_change=store_overlap,
-        help="Each of these records is handed to two experts, and neither sees what the other said. 10 to 20 % are enough to see how far they agree.",
+        disabled=not is_lead_here(page.author),
+        help="For everybody in the project; leads set it. Each of these records is handed to two experts, and neither sees what the other said. "
+        "10 to 20 % are enough to see how far they agree.",
     )
 
 
 def store_overlap() -> None:
     """Keep the share as the slider stands."""
-    change_overlap(page.workspace, page.project_id, st.session_state[f"overlap-{page.project_id}"] / 100)
+    try:
+        change_overlap(page.workspace, page.project_id, st.session_state[f"overlap-{page.project_id}"] / 100, page.author)
+    except PairsmithError as error:
+        st.session_state[NOTICE] = str(error)
 
 
 def draw_dispute(dispute: Dispute) -> None:

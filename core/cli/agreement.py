@@ -19,13 +19,14 @@ from core.model import Label, PairsmithError
 def agreement(
     project: ProjectName,
     overlap: Annotated[float | None, typer.Option(help="First set the share of the queue that two experts judge, 0 to 0.5.")] = None,
+    author: Annotated[str, typer.Option(help="Who sets it; with sign-in, one of the leads.")] = "cli",
     json: Json = False,
 ) -> None:
     """Say how far experts agree on what several of them judged, and list what waits to be settled."""
     workspace = open_project(project)
     value: dict[str, object] = {"project": project}
     if overlap is not None:
-        value["judged_twice"] = change_overlap(workspace, project, overlap)
+        value["judged_twice"] = change_overlap(workspace, project, overlap, author)
     opinions = read_opinions(workspace, project)
     found = measure_agreement(opinions)
     disputes = list_disputes(workspace, project, opinions)

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from core.model import PairsmithError, Project
+from core.roles import require_lead
 from core.store import projects
 from core.workspace import Workspace
 
@@ -31,6 +32,13 @@ DEFAULT_KEYS: Mapping[str, str] = {
 """The keys of the judging panel, by action."""
 RESERVED_KEYS = "cr"
 """Streamlit's own: clear the cache, rerun."""
+
+FOR_LEADS: Mapping[str, str] = {
+    "keys": "the keys of the judging panel",
+    "overlap": "how much of the queue two experts judge",
+    "negatives_target": "how many hard negatives are wanted",
+}
+"""What leads alone may change, since it holds for everybody in the project, in words."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +65,15 @@ def _choose_known(options: Mapping[str, Any]) -> CurationOptions:
     return CurationOptions(**{name: value for name, value in options.items() if name in known})
 
 
-def change_options(workspace: Workspace, project_id: str, **changes: Any) -> CurationOptions:
-    """Set some options of a project and return them all. Raises `PairsmithError` for a target below 1, and for keys that cannot be told apart or used."""
+def change_options(workspace: Workspace, project_id: str, *, author: str = "", **changes: Any) -> CurationOptions:
+    """Set some options of a project and return them all; `author` is who asks for it.
+
+    Raises `PairsmithError` for a target below 1, for keys that cannot be told apart or used, and where somebody who does not lead changes what holds for
+    everybody who reviews: keys, overlap and target.
+    """
+    for name, what in FOR_LEADS.items():
+        if name in changes:
+            require_lead(workspace.settings, author, f"change {what}")
     if changes.get("negatives_target", 1) < 1:
         raise PairsmithError(f"A target of {changes['negatives_target']} hard negatives an anchor is no target. Give 1 or more.")
     if "keys" in changes:

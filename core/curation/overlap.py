@@ -13,11 +13,14 @@ from core.workspace import Workspace
 MOST = 0.5
 
 
-def change_overlap(workspace: Workspace, project_id: str, share: float) -> int:
-    """Have two experts judge this share (0 to `MOST`) of the queue, now and after every mining. Returns how many records that are now."""
+def change_overlap(workspace: Workspace, project_id: str, share: float, author: str) -> int:
+    """Have two experts judge this share (0 to `MOST`) of the queue, now and after every mining. Returns how many records that are now.
+
+    Leads only. Raises `PairsmithError`, for another share too.
+    """
     if not 0 <= share <= MOST:
         raise PairsmithError(f"A share of {share} of the queue cannot be judged twice. Give one from 0 to {MOST}.")
-    change_options(workspace, project_id, overlap=share)
+    change_options(workspace, project_id, author=author, overlap=share)
     with workspace.store.write() as conn:
         return draw_overlap(conn, project_id, share)
 

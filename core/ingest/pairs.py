@@ -59,13 +59,6 @@ def collect_pairs(path: Path, rows: Iterable[tuple[int, Mapping[str, Any]]], pro
     return reader.finish()
 
 
-def read_pasted_anchors(pasted: str) -> list[Anchor]:
-    """Anchors from pasted text, one a line, in order, each once; blank lines are passed over and what no database can hold is left out."""
-    clean = pasted.replace("\0", "").encode("utf-8", "ignore").decode("utf-8")
-    texts = dict.fromkeys(line.strip() for line in clean.splitlines() if line.strip())
-    return [Anchor("a-" + hash_text(text)[:16], text) for text in texts]
-
-
 class PairReader:
     """Gathers the rows of one pair file and holds them against each other."""
 
@@ -125,7 +118,9 @@ class PairReader:
         anchor_id = self._anchor_names.name(text, own_id)
         part = check_part(found.get("part"), self.path, number, self.problems)
         held = self.known.anchors.get(anchor_id, Anchor(anchor_id, text))
-        above = self.anchors.get(anchor_id, replace(held, text=text, group=None))  # the group here is looked up when it is stored: it may be taken apart until then
+        above = self.anchors.get(
+            anchor_id, replace(held, text=text, group=None)
+        )  # the group here is looked up when it is stored: it may be taken apart until then
         if above.text != text:
             self.problems.append(Problem(self.path.name, number, f"the anchor_id {anchor_id!r} stands for another text above."))
             return None

@@ -155,13 +155,11 @@ def count_queue(conn: Connection, project_id: str, author: str, *, now: float | 
     return {"open": int(total) - int(held), "held": int(held)}
 
 
-def first_release(conn: Connection, project_id: str, author: str, *, now: float | None = None) -> float | None:
-    """When the first open candidate that somebody else holds is free again; None when nobody else holds one."""
-    at = time.time() if now is None else now
+def read_blind(conn: Connection, project_id: str, anchor_id: str, author: str) -> frozenset[str]:
+    """The documents of an anchor that several experts are to judge without each other's word, and of which `author` has yet to say theirs."""
     c = candidates.c
-    query = select(func.min(c.lease_until)).where(_open(project_id, author), c.lease_until > at, c.lease_author != author)
-    found = conn.execute(query).scalar_one()
-    return None if found is None else float(found)
+    query = select(c.document_id).where(_open(project_id, author), c.wanted > 1, c.anchor_id == anchor_id)
+    return frozenset(conn.execute(query).scalars())
 
 
 @dataclass(frozen=True)

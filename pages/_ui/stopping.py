@@ -17,6 +17,7 @@ from pages._ui.charts import draw_value
 from pages._ui.figures import MEASURES, STILL
 from pages._ui.page import Page, get_workspace
 from pages._ui.runs import format_seconds, latest_run, watch_run
+from pages._ui.sign_in import is_lead_here
 
 ICONS = {
     Advice.GO_ON: ":material/trending_up:",
@@ -85,13 +86,18 @@ def _draw_target(page: Page, found: Stopping) -> None:
         value=target.wanted,
         key=f"{TARGET}-{page.project_id}-{target.wanted}",
         on_change=_change_target,
-        args=(page.project_id, f"{TARGET}-{page.project_id}-{target.wanted}"),
+        args=(page.project_id, page.author, f"{TARGET}-{page.project_id}-{target.wanted}"),
+        disabled=not is_lead_here(page.author),
+        help="For everybody in the project; leads set it.",
         width=280,
     )
 
 
-def _change_target(project_id: str, key: str) -> None:
-    change_options(get_workspace(), project_id, negatives_target=int(st.session_state[key]))
+def _change_target(project_id: str, author: str, key: str) -> None:
+    try:
+        change_options(get_workspace(), project_id, author=author, negatives_target=int(st.session_state[key]))
+    except PairsmithError as error:
+        st.session_state[NOTICE] = str(error)
 
 
 def _draw_value(page: Page, found: Stopping) -> None:

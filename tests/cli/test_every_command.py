@@ -135,7 +135,10 @@ def test_an_import_says_its_columns_and_notes_is_tried_first_and_takes_a_map_and
 
 
 def test_a_dispute_is_listed_settled_and_then_none(call: Call, workspace: Workspace) -> None:
-    said = [Judgement(f"by-{name}", "a1", "d5", label, 3 if label == Label.POSITIVE else 0, author=name) for name, label in (("ann", Label.HARD_NEGATIVE), ("bob", Label.POSITIVE))]
+    said = [
+        Judgement(f"by-{name}", "a1", "d5", label, 3 if label == Label.POSITIVE else 0, author=name)
+        for name, label in (("ann", Label.HARD_NEGATIVE), ("bob", Label.POSITIVE))
+    ]
     with workspace.store.write() as conn:
         judgements.append_judgements(conn, "small", said)
     found = read_json(call, "agreement", "small")
