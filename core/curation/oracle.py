@@ -23,12 +23,8 @@ def answer_queue(workspace: Workspace, project_id: str, grades: Mapping[str, Map
         with workspace.store.write() as conn:
             leased = candidates.lease_candidates(conn, project_id, AUTHOR, n=n, lease_s=60.0)
             seq = judgements.last_seq(conn, project_id)
-            events = [
-                add_shown(
-                    conn, project_id, _answer(item.anchor_id, item.document_id, grades.get(item.anchor_id, {}).get(item.document_id, 0), seq), view="oracle"
-                )
-                for item in leased
-            ]
+            answers = [_answer(item.anchor_id, item.document_id, grades.get(item.anchor_id, {}).get(item.document_id, 0), seq) for item in leased]
+            events = [add_shown(conn, project_id, event, view="oracle") for event in answers]
             judgements.append_judgements(conn, project_id, events)
         if not leased:
             break

@@ -46,9 +46,8 @@ def _draw_editor(page: Page, text: str) -> None:
     st.caption("Preview")
     with st.container(border=True):
         st.markdown(draft or "*Nothing: the guideline will be taken away.*")
-    st.button(
-        "Save guideline", key="guideline-save", type="primary", disabled=draft.strip() == text, on_click=_save, args=(page.project_id, page.author, key, text)
-    )
+    what = (page.project_id, page.author, key, text)
+    st.button("Save guideline", key="guideline-save", type="primary", disabled=draft.strip() == text, on_click=_save, args=what)
     versions = read_versions(page.project) if page.project else []
     if len(versions) > 1 and st.toggle("Earlier versions", key=f"guideline-past-{page.project_id}"):
         for version in versions[1:]:

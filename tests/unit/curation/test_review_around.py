@@ -255,3 +255,10 @@ def test_keys_that_cannot_be_used_are_refused(keys: dict[str, str], why: str):
 def test_only_keys_that_differ_from_the_usual_ones_are_kept():
     assert check_keys({"hard_negative": "X", "undo": "u"}) == {"hard_negative": "x"}
     assert check_keys(DEFAULT_KEYS) == {}
+
+
+def test_a_guideline_saved_since_the_one_shown_is_not_overwritten(workspace: Workspace, small_project: str):
+    write_guideline(workspace, small_project, "First", "ann", shown="")
+    with pytest.raises(PairsmithError, match="saved by ann since you opened"):
+        write_guideline(workspace, small_project, "Second", "bob", shown="")
+    assert write_guideline(workspace, small_project, "Second", "bob", shown="First")
