@@ -199,7 +199,7 @@ class Candidate:
     similarity: float
     """Cosine of anchor and document under the mining model, in [-1, 1]."""
     ratio: float | None
-    """Similarity over that of the anchor's lowest positive (grade 2 or more, where it has such); None where the anchor has no positive of positive similarity."""
+    """Similarity over that of the anchor's lowest positive (grade 2 or more, where it has such); None where it has none of positive similarity."""
     dense_rank: int | None
     lexical_rank: int | None
     model_id: str

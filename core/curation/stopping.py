@@ -157,16 +157,18 @@ def advise(points: Sequence[ValuePoint], *, development: int, stale: bool = Fals
     Go on where they added a gain that is surely above 0, or one of `LEAST_GAIN` or more that chance could still explain; level where the gain is smaller;
     worse where it is surely below 0; too few where there is no point that far back, or the interval is wider than `WIDEST` to each side and holds 0.
     """
+    missing = ""
     if development < FEWEST_DEVELOPMENT:
-        return Word(Advice.TOO_FEW, explain_few(development))
-    if not points:
-        return Word(Advice.TOO_FEW, "Nothing was measured yet: the first point comes after the next judgements.")
-    if stale:
-        return Word(Advice.TOO_FEW, "Measured before the development answers changed: it says nothing of now. It is measured again after the next judgements.")
-    newest = points[-1]
-    added = newest.added
-    if added is None:
-        return Word(Advice.TOO_FEW, f"Too few judgements to say: {newest.judged} so far, {RECENT} are needed to tell a gain from chance.")
+        missing = explain_few(development)
+    elif not points:
+        missing = "Nothing was measured yet: the first point comes after the next judgements."
+    elif stale:
+        missing = "Measured before the development answers changed: it says nothing of now. It is measured again after the next judgements."
+    elif points[-1].added is None:
+        missing = f"Too few judgements to say: {points[-1].judged} so far, {RECENT} are needed to tell a gain from chance."
+    if missing or not points or points[-1].added is None:
+        return Word(Advice.TOO_FEW, missing)
+    newest, added = points[-1], points[-1].added
     figures = f"{added.gain:+.3f} ({added.low:+.3f} to {added.high:+.3f})".replace("-", "−")
     last = f"The last {added.judgements} judgements"
     if added.high < 0:

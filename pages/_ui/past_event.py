@@ -18,7 +18,14 @@ LABELS = {
     Label.CANNOT_JUDGE: "Cannot judge",
     Label.UNJUDGED: "Open again",
 }
-SOURCES = {Source.SETTLED: "Settled", Source.SEARCH: "Search", Source.MINED: "Review", Source.IMPORT: "Import", Source.HOLES: "Unjudged hits", Source.ORACLE: "Test collection"}
+SOURCES = {
+    Source.SETTLED: "Settled",
+    Source.SEARCH: "Search",
+    Source.MINED: "Review",
+    Source.IMPORT: "Import",
+    Source.HOLES: "Unjudged hits",
+    Source.ORACLE: "Test collection",
+}
 DATE = st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm", help="In UTC.")
 GRADES = {1: "touches", 2: "partly", 3: "fully"}
 
