@@ -14,7 +14,7 @@ from typing import Any
 
 from core.curation.alike import propose_alike
 from core.curation.fan_out import Followed, Twins, apply_decision, retell, undo_decision
-from core.curation.shown import add_shown, describe_figures
+from core.curation.shown import add_shown, describe_figures, recall_candidate
 from core.curation.twins import read_twins
 from core.model import Candidate, Document, Judgement, Label, PairsmithError, Source
 from core.roles import require_lead
@@ -177,9 +177,8 @@ def recent_decisions(workspace: Workspace, project_id: str, author: str, *, n: i
     with workspace.store.read() as conn:
         own = decisions.read_own(conn, project_id, author, source=Source.MINED, limit=n)
         found = [candidates.find_candidate(conn, project_id, event.anchor_id, event.document_id) for event in own]
-    pairs = [(event, candidate) for event, candidate in zip(own, found, strict=True) if candidate is not None]
-    records = _to_records(workspace, project_id, [candidate for _, candidate in pairs])
-    return list(zip([event for event, _ in pairs], records, strict=True))[::-1]
+    records = _to_records(workspace, project_id, [candidate or recall_candidate(event) for event, candidate in zip(own, found, strict=True)])
+    return list(zip(own, records, strict=True))[::-1]
 
 
 def mark_answer(

@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from core.model import Candidate, Judgement, hash_text
+from core.model import Candidate, CandidateStatus, Judgement, hash_text
 from core.store import candidates, corpus
 
 ALIKE = "like a document you marked as an answer"
@@ -49,6 +49,24 @@ def add_shown(conn: Connection, project_id: str, event: Judgement, *, view: str,
         shown |= _name_figures(candidate)
         view = "alike" if candidate.reason == ALIKE and view == "panel" else view
     return replace(event, shown=shown | {"view": view})
+
+
+def recall_candidate(event: Judgement) -> Candidate:
+    """The candidate as it was when it was judged, for a pair that mining has left out since; without figures where none were noted."""
+    shown = event.shown or {}
+    return Candidate(
+        anchor_id=event.anchor_id,
+        document_id=event.document_id,
+        status=CandidateStatus(shown.get("status", CandidateStatus.PROPOSED)),
+        reason=str(shown.get("reason", "")),
+        priority=0.0,
+        similarity=float(shown.get("similarity", 0.0)),
+        ratio=shown.get("ratio"),
+        dense_rank=shown.get("dense_rank"),
+        lexical_rank=shown.get("lexical_rank"),
+        model_id=str(shown.get("model", "")),
+        audit=bool(shown.get("audit", False)),
+    )
 
 
 def describe_figures(candidate: Candidate) -> str:

@@ -234,6 +234,11 @@ def test_the_last_decisions_are_read_back_without_consequences_and_what_was_undo
     apply_events(workspace, small_project, "ann", [*outbox, {"client_id": "undo-of-2", "undoes": "decision-2"}])
     assert [event.client_id for event, _ in recent_decisions(workspace, small_project, "ann")] == ["decision-1", "decision-3"]
     assert [record.document_id for _, record in recent_decisions(workspace, small_project, "ann", n=1)] == ["d3"]
+    figures = [record.figures for _, record in recent_decisions(workspace, small_project, "ann")]
+    with workspace.store.write() as conn:
+        candidates.replace_candidates(conn, small_project, [])
+    again = recent_decisions(workspace, small_project, "ann")
+    assert ([event.client_id for event, _ in again], [record.figures for _, record in again]) == (["decision-1", "decision-3"], figures)
 
 
 @pytest.mark.parametrize(
