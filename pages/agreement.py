@@ -80,7 +80,8 @@ def draw_overlap() -> None:
         key=f"overlap-{page.project_id}",
         on_change=store_overlap,
         disabled=not is_lead_here(page.author),
-        help="For everybody in the project; leads set it. Each of these records is handed to two experts, and neither sees what the other said. 10 to 20 % are enough to see how far they agree.",
+        help="For everybody in the project; leads set it. Each of these records is handed to two experts, and neither sees what the other said. "
+        "10 to 20 % are enough to see how far they agree.",
     )
 
 
