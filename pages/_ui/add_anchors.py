@@ -22,7 +22,7 @@ from core.ingest.anchors import (
     store_anchors,
 )
 from core.ingest.bundle import Problem
-from core.model import PairsmithError
+from core.model import PairsmithError, hash_text
 from pages._ui.anchor_list import choose_anchor
 from pages._ui.marks import NOTICE
 from pages._ui.page import Page, get_workspace
@@ -50,7 +50,7 @@ def draw_add(page: Page, *, expanded: bool) -> None:
         if way == LINES:
             _draw_plan(page, *read_anchor_lines(pasted))
         else:
-            _draw_table(page, pasted)
+            _draw_table(page, pasted, hash_text(pasted))
 
 
 def _draw_file(page: Page, turn: int) -> None:
@@ -60,12 +60,13 @@ def _draw_file(page: Page, turn: int) -> None:
     with tempfile.TemporaryDirectory(prefix="pairsmith-") as made:
         path = Path(made) / f"upload{'.tsv' if file.name.lower().endswith('.tsv') else '.csv'}"
         path.write_bytes(file.getvalue())
-        _draw_table(page, path)
+        _draw_table(page, path, file.file_id)
 
 
-def _draw_table(page: Page, source: Path | str) -> None:
+def _draw_table(page: Page, source: Path | str, source_key: str) -> None:
+    """The table's columns to choose from and what would come in; `source_key` names the content."""
     try:
-        header, guess = read_anchor_columns(source)
+        header, guess = _read_header(source_key, source)
     except PairsmithError as error:
         _show_problem(str(error))
         return
@@ -87,7 +88,19 @@ def _draw_table(page: Page, source: Path | str) -> None:
         help="Questions with the same group are wordings of one: a mark counts for all.",
     )
     columns = AnchorColumns(question or "", "" if id_column == NONE else id_column, "" if group == NONE else group)
-    _draw_plan(page, *read_anchor_table(source, columns))
+    _draw_plan(page, *_read_table(source_key, columns, source))
+
+
+@st.cache_resource(max_entries=3, show_spinner=False)
+def _read_header(source_key: str, _source: Path | str) -> tuple[list[str], AnchorColumns]:
+    """A table's columns, and which of them is likely what."""
+    return read_anchor_columns(_source)
+
+
+@st.cache_resource(max_entries=3, show_spinner=False)
+def _read_table(source_key: str, columns: AnchorColumns, _source: Path | str) -> tuple[Sequence[NumberedAnchor], Sequence[Problem]]:
+    """A table's questions and faults, read once for each choice of columns."""
+    return read_anchor_table(_source, columns)
 
 
 def _draw_plan(page: Page, found: Sequence[NumberedAnchor], problems: Sequence[Problem]) -> None:

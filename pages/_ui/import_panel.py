@@ -12,10 +12,10 @@ from core.ingest.columns import ColumnMap
 from core.ingest.kinds import WORDS, Kind
 from core.ingest.known import read_known
 from core.ingest.look import Look
-from core.ingest.preview import Change, preview_bundle
+from core.ingest.preview import Change, Preview, preview_bundle
 from core.ingest.upload import KINDS, look_at_upload, read_upload
 from core.model import PairsmithError, RunKind
-from core.store import corpus
+from core.store import corpus, judgements
 from core.workspace import Workspace
 from pages._ui.column_map import choose_columns
 from pages._ui.page import Page
@@ -65,9 +65,8 @@ def draw_import(page: Page) -> None:
             return
         with st.spinner("Reading the file"):
             revisions = (page.project.corpus_revision, page.project.anchor_revision) if page.project else (0, 0)
-            bundle = _read(
-                page.workspace, page.project_id, (*revisions, _count_anchors(page)), upload.file_id, upload.name, kind, _to_key(columns), columns, upload
-            )
+            state, key = (*revisions, _count_anchors(page)), f"{kind.value}-{_to_key(columns)}"
+            bundle = _read(page.workspace, page.project_id, state, upload.file_id, upload.name, kind, key, columns, upload)
     except PairsmithError as error:
         st.error("The file cannot be read.", icon=":material/error:")
         st.text(str(error))
@@ -77,7 +76,9 @@ def draw_import(page: Page) -> None:
     elif not any(bundle.counts.values()):
         st.warning("The file holds nothing to import.", icon=":material/warning:")
     else:
-        _draw_preview(page, bundle)
+        with page.workspace.store.read() as conn:
+            said = judgements.last_seq(conn, page.project_id)
+        _draw_preview(page, bundle, _preview(page.workspace, page.project_id, (*state, said), upload.file_id, key, bundle))
 
 
 @st.cache_resource(max_entries=3, show_spinner=False)
@@ -116,6 +117,13 @@ def _read(
     return read_upload(name, _upload.getvalue(), read_known(_workspace, project_id), kind=kind, columns=_columns)
 
 
+@st.cache_resource(max_entries=3, show_spinner=False)
+def _preview(_workspace: Workspace, project_id: str, state: tuple[int, ...], file_id: str, columns_key: str, _bundle: Bundle) -> Preview:
+    """What the bundle would change, worked out once for each state of the project, its judgements included."""
+    with _workspace.store.read() as conn:
+        return preview_bundle(conn, project_id, _bundle)
+
+
 def _to_key(columns: ColumnMap | None) -> str:
     return "" if columns is None else repr((columns.kind, sorted(columns.roles.items())))
 
@@ -134,9 +142,7 @@ def _draw_problems(bundle: Bundle) -> None:
         st.caption(f"The first {FAULTS} of {n:,}. Mend these and choose the file again.")
 
 
-def _draw_preview(page: Page, bundle: Bundle) -> None:
-    with page.workspace.store.read() as conn:
-        preview = preview_bundle(conn, page.project_id, bundle)
+def _draw_preview(page: Page, bundle: Bundle, preview: Preview) -> None:
     st.subheader("What will come in", anchor=False)
     for note in preview.notes:
         st.text(f"Note: {note}")

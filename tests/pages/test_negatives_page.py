@@ -250,7 +250,8 @@ def test_whoever_does_not_lead_reads_the_guideline_and_takes_nothing_over(app_ho
 
 @pytest.mark.usefixtures("small_project")
 def test_keys_overlap_and_target_are_set_by_leads_alone(workspace: Workspace) -> None:
-    served = replace(workspace, settings=workspace.settings.model_copy(update={"require_sign_in": True, "lead_emails": "lead@firm.example"}))
+    settings = workspace.settings.model_copy(update={"require_sign_in": True, "lead_emails": "lead@firm.example"})
+    served = replace(workspace, settings=settings)
     for change in ({"keys": {"undo": "x"}}, {"overlap": 0.1}, {"negatives_target": 5}):
         with pytest.raises(PairsmithError, match=r"ann@firm\.example may not change"):
             change_options(served, "small", author="ann@firm.example", **change)
