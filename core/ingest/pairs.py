@@ -125,7 +125,9 @@ class PairReader:
         anchor_id = self._anchor_names.name(text, own_id)
         part = check_part(found.get("part"), self.path, number, self.problems)
         held = self.known.anchors.get(anchor_id, Anchor(anchor_id, text))
-        above = self.anchors.get(anchor_id, replace(held, text=text, group=None))  # the group here is looked up when it is stored: it may be taken apart until then
+        above = self.anchors.get(
+            anchor_id, replace(held, text=text, group=None)
+        )  # the group here is looked up when it is stored: it may be taken apart until then
         if above.text != text:
             self.problems.append(Problem(self.path.name, number, f"the anchor_id {anchor_id!r} stands for another text above."))
             return None

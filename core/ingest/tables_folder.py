@@ -25,7 +25,8 @@ def read_tables(folder: Path, known: Known) -> Bundle:
     problems: list[Problem] = []
     documents: dict[str, Document] = {}
     anchors: dict[str, Anchor] = {}
-    judged, notes = Bundle(), []
+    judged = Bundle()
+    notes: list[str] = []
     for kind in (TableKind.DOCUMENTS, TableKind.ANCHORS):
         found = _read(folder, kind, known, problems)
         documents |= {doc.id: doc for doc in found.documents}
@@ -34,7 +35,7 @@ def read_tables(folder: Path, known: Known) -> Bundle:
         table = read_table(path, problems)
         chosen = guess_map(table, TableKind.PAIRS)
         table, notes = _put_texts(table, chosen, {doc.id: doc.content for doc in documents.values()}, {item.id: item.text for item in anchors.values()})
-        held = Known(known.documents | {doc.id: hash_text(doc.content) for doc in documents.values()}, known.anchors | anchors)
+        held = Known({**known.documents, **{doc.id: hash_text(doc.content) for doc in documents.values()}}, {**known.anchors, **anchors})
         judged = read_by_map(table, chosen, problems, held) if table.columns else judged
     for anchor in judged.anchors:
         own = anchors.setdefault(anchor.id, anchor)

@@ -65,7 +65,9 @@ def draw_import(page: Page) -> None:
             return
         with st.spinner("Reading the file"):
             revisions = (page.project.corpus_revision, page.project.anchor_revision) if page.project else (0, 0)
-            bundle = _read(page.workspace, page.project_id, (*revisions, _count_anchors(page)), upload.file_id, upload.name, kind, _to_key(columns), columns, upload)
+            bundle = _read(
+                page.workspace, page.project_id, (*revisions, _count_anchors(page)), upload.file_id, upload.name, kind, _to_key(columns), columns, upload
+            )
     except PairsmithError as error:
         st.error("The file cannot be read.", icon=":material/error:")
         st.text(str(error))

@@ -362,7 +362,9 @@ def test_the_oracle_is_read_and_a_faulty_one_refused(tmp_path: Path):
         read_oracle(tmp_path / "bad.tsv")
 
 
-@pytest.mark.parametrize(("written", "part"), [("Train", Part.TRAIN), (" TEST ", Part.TEST), ("validation", Part.DEV), ("Val", Part.DEV), ("valid", Part.DEV), ("", None)])
+@pytest.mark.parametrize(
+    ("written", "part"), [("Train", Part.TRAIN), (" TEST ", Part.TEST), ("validation", Part.DEV), ("Val", Part.DEV), ("valid", Part.DEV), ("", None)]
+)
 def test_a_part_is_read_however_it_is_written(tmp_path: Path, written: str, part: Part | None):
     """Once anything but train, dev and test letter for letter was dropped silently."""
     pairs, table = tmp_path / "pairs.jsonl", tmp_path / "questions.csv"
@@ -384,5 +386,7 @@ def test_another_word_for_a_part_is_a_fault_with_its_line(tmp_path: Path):
 
 def test_a_part_in_the_metadata_of_a_question_that_is_none_of_the_split_stays_a_field(tmp_path: Path):
     path = tmp_path / "queries.jsonl"
-    path.write_text('{"_id": "q1", "text": "Who?", "metadata": {"part": "chapter 3"}}\n{"_id": "q2", "text": "When?", "metadata": {"part": "Dev"}}', encoding="utf-8")
+    path.write_text(
+        '{"_id": "q1", "text": "Who?", "metadata": {"part": "chapter 3"}}\n{"_id": "q2", "text": "When?", "metadata": {"part": "Dev"}}', encoding="utf-8"
+    )
     assert list(read_source(path).anchors) == [Anchor("q1", "Who?", fields={"part": "chapter 3"}), Anchor("q2", "When?", Part.DEV)]
