@@ -1,6 +1,6 @@
 """Anchors from a table or from pasted lines: what would come in, shown before anything does, and storing it, all or nothing.
 
-A table is read by the rules of every other one (`core.ingest.tables`); which of its columns is the question, the id and the group is chosen.
+A table is read by the rules of every other one (`core.ingest.tables`); which of its columns is the question, the id and the group is guessed or chosen.
 Invariants: a text that is there already, or was given before, is not added again; nothing replaces an anchor of the project; a fault names its line.
 """
 

@@ -25,7 +25,8 @@ def read_tables(folder: Path, known: Known) -> Bundle:
     problems: list[Problem] = []
     documents: dict[str, Document] = {}
     anchors: dict[str, Anchor] = {}
-    judged, notes = Bundle(), list[str]()
+    judged = Bundle()
+    notes: list[str] = []
     for kind in (TableKind.DOCUMENTS, TableKind.ANCHORS):
         found = _read(folder, kind, known, problems)
         documents |= {doc.id: doc for doc in found.documents}

@@ -13,8 +13,6 @@ import pytest
 
 from core.cli import main
 from core.jobs.engine import start_worker
-from core.model import Judgement, Label
-from core.store import judgements
 from core.workspace import Workspace
 
 PAIR = ("--anchor", "a1", "--document", "d5")
@@ -134,13 +132,9 @@ def test_an_import_says_its_columns_and_notes_is_tried_first_and_takes_a_map_and
     assert "rows.csv, line 2" in err
 
 
-def test_a_dispute_is_listed_settled_and_then_none(call: Call, workspace: Workspace) -> None:
-    said = [
-        Judgement(f"by-{name}", "a1", "d5", label, 3 if label == Label.POSITIVE else 0, author=name)
-        for name, label in (("ann", Label.HARD_NEGATIVE), ("bob", Label.POSITIVE))
-    ]
-    with workspace.store.write() as conn:
-        judgements.append_judgements(conn, "small", said)
+def test_a_dispute_is_listed_settled_and_then_none(call: Call) -> None:
+    for name, label in (("ann", "hard_negative"), ("bob", "positive")):
+        read_json(call, "judge", "small", *PAIR, "--label", label, "--author", name)
     found = read_json(call, "agreement", "small")
     assert [(item["anchor_id"], item["document_id"]) for item in found["disputes"]] == [("a1", "d5")]
     assert "client_id" in read_json(call, "settle", "small", *PAIR, "--label", "hard_negative", "--note", "read together")

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from core.curation.guideline import write_guideline
 from core.curation.twins import write_twins
-from core.model import Candidate, CandidateStatus, Document, Label
+from core.model import Candidate, CandidateStatus, Document, Label, Part
 from core.store import candidates, corpus, judgements, projects
 from core.workspace import Workspace
 from tests.e2e.conftest import HOSTILE, QUEUE_PROJECT, fill_queue
@@ -102,6 +102,9 @@ def test_an_answer_offers_more_like_it_and_puts_it_next(tab: Page, serve: Callab
         kept = [Candidate("a00", "d0", CandidateStatus.PROPOSED, "near", 9.0, 0.5, 0.8, 1, None, "none")]
         kept += [Candidate("a01", f"d{n}", CandidateStatus.PROPOSED, "near", 5.0 - n, 0.5, 0.8, 1, None, "none") for n in range(3)]
         candidates.replace_candidates(conn, QUEUE_PROJECT, kept)
+        corpus.set_parts(conn, QUEUE_PROJECT, {"a00": Part.TRAIN, "a01": Part.TRAIN})
+        revision = projects.get_project(conn, QUEUE_PROJECT).corpus_revision
+    write_twins(home_store, QUEUE_PROJECT, {}, revision)
     open_panel(tab, serve())
     press(tab, "p")
     tab.keyboard.press("m")
