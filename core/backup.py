@@ -19,7 +19,8 @@ from core.workspace import CHECKPOINTS, Workspace
 def back_up_home(workspace: Workspace, out: Path) -> int:
     """Copy the home to the folder `out`, which must not exist. Returns the number of files beside the database.
 
-    Checkpoints of unfinished runs and half-written files are left out. Raises `PairsmithError` on PostgreSQL, where `out` exists, or lies in the home.
+    Checkpoints of unfinished runs and half-written files are left out. Raises `PairsmithError` on PostgreSQL, where `out` exists or lies in
+    the home, and where copying fails.
     """
     engine, out = workspace.store.engine, out.expanduser().resolve()
     if engine.dialect.name != "sqlite" or not engine.url.database or not Path(engine.url.database).resolve().is_relative_to(workspace.home):
@@ -34,11 +35,13 @@ def back_up_home(workspace: Workspace, out: Path) -> int:
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
-        with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(partial / database.relative_to(workspace.home))) as target:
+        copy = partial / database.relative_to(workspace.home)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(copy)) as target:
             source.backup(target)
         files = sum(_copy(path, partial / path.relative_to(workspace.home)) for path in workspace.home.rglob("*") if _is_wanted(path, database))
         partial.rename(out)
-    except OSError as error:
+    except (OSError, sqlite3.Error) as error:
         raise PairsmithError(f"The backup to {out} failed: {error}. Nothing was left there.") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)

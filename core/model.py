@@ -145,8 +145,13 @@ class Anchor:
     text: str
     part: Part | None = None
     group: str | None = None
-    """The id of the anchor that stands for this one and its paraphrases; None for an anchor without any."""
+    """The id of the anchor that stands for this one and its paraphrases; None for an anchor without any, and often for the one that stands for them."""
     fields: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def question(self) -> str:
+        """What it asks, by name: its group, or its own id. Anchors of one question are paraphrases of each other."""
+        return self.group or self.id
 
 
 @dataclass(frozen=True)

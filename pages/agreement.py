@@ -10,12 +10,15 @@ import math
 import pandas as pd
 import streamlit as st
 
-from core.curation.agreement import OUTCOMES, Agreement, Dispute, list_disputes, measure_agreement, read_opinions, settle_dispute
+from core.curation.agreement import OUTCOMES, Agreement, Opinions, measure_agreement, read_opinions
+from core.curation.disputes import Dispute, list_disputes, settle_dispute
 from core.curation.options import read_options
 from core.curation.overlap import change_overlap
 from core.model import Judgement, Label, PairsmithError
-from core.store import corpus
+from core.store import corpus, judgements
+from core.workspace import Workspace
 from pages._ui.page import get_workspace, open_page
+from pages._ui.sign_in import is_lead_here
 from pages._ui.text import escape_label, show_document
 
 NAMES = {Label.HARD_NEGATIVE: "Hard negative", Label.POSITIVE: "Answer", Label.AMBIGUOUS: "Ambiguous"}
@@ -27,6 +30,13 @@ SETTLEMENTS = {"Hard negative": (Label.HARD_NEGATIVE, 0), "Answers fully": (Labe
 SHOWN = 5
 NOTICE = "agreement-notice"
 page = open_page("Agreement", ":material/group:", caption="Where several experts judged the same record: how far they agree, and what is left to settle.")
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def read_figures(_workspace: Workspace, database: str, project_id: str, last_seq: int) -> tuple[list[Opinions], Agreement, list[Dispute]]:
+    """Opinions, coefficients and disputes at this state of the log, worked out once: a click must not pay the resampling again."""
+    found = read_opinions(_workspace, project_id)
+    return found, measure_agreement(found), list_disputes(_workspace, project_id, found)
 
 
 def say_word(word: Judgement) -> str:
@@ -78,13 +88,18 @@ def draw_overlap() -> None:
         format="%d %%",
         key=f"overlap-{page.project_id}",
         on_change=store_overlap,
-        help="Each of these records is handed to two experts, and neither sees what the other said. 10 to 20 % are enough to see how far they agree.",
+        disabled=not is_lead_here(page.author),
+        help="For everybody in the project; leads set it. Each of these records is handed to two experts, and neither sees what the other said. "
+        "10 to 20 % are enough to see how far they agree.",
     )
 
 
 def store_overlap() -> None:
     """Keep the share as the slider stands."""
-    change_overlap(page.workspace, page.project_id, st.session_state[f"overlap-{page.project_id}"] / 100)
+    try:
+        change_overlap(page.workspace, page.project_id, st.session_state[f"overlap-{page.project_id}"] / 100, page.author)
+    except PairsmithError as error:
+        st.session_state[NOTICE] = str(error)
 
 
 def draw_dispute(dispute: Dispute) -> None:
@@ -100,33 +115,40 @@ def draw_dispute(dispute: Dispute) -> None:
             {"Expert": author, "Verdict": say_word(word), "Reason": word.reason, "Note": word.note} for author, word in sorted(dispute.opinions.words.items())
         ]
         st.dataframe(pd.DataFrame(rows), hide_index=True, alt="What each expert said of this record")
-        note = st.text_input("Why", key=f"why-{dispute.version}", placeholder="Optional, kept with your word", max_chars=2000)
+        st.text_input("Why", key=f"why-{dispute.version}", placeholder="Optional, kept with your word", max_chars=2000)
         with st.container(horizontal=True):
             for name in SETTLEMENTS:
-                st.button(name, key=f"settle-{name}-{dispute.version}", on_click=settle, args=(page.project_id, page.author, dispute, name, note))
+                st.button(name, key=f"settle-{name}-{dispute.version}", on_click=settle, args=(page.project_id, page.author, dispute, name))
 
 
-def settle(project_id: str, author: str, dispute: Dispute, name: str, note: str) -> None:
-    """Give the record the word of the button; what came in meanwhile is said instead."""
+def settle(project_id: str, author: str, dispute: Dispute, name: str) -> None:
+    """Give the record the word of the button and say what followed; what came in meanwhile is said instead."""
     label, grade = SETTLEMENTS[name]
+    note = st.session_state.get(f"why-{dispute.version}", "")
     try:
-        settle_dispute(get_workspace(), project_id, author, dispute, label, grade=grade, note=note)
+        found = settle_dispute(get_workspace(), project_id, author, dispute, label, grade=grade, note=note).followed
     except PairsmithError as error:
         st.session_state[NOTICE] = str(error)
+        return
+    also = [f"{item.document.id} for {item.anchor.id}" for item in found.pairs]
+    told = [f"Near-duplicates and questions that ask the same were judged with it: {', '.join(also)}."] if also else []
+    if lines := [*told, *found.warnings]:
+        st.session_state[NOTICE] = " ".join(lines)
 
 
 if notice := st.session_state.pop(NOTICE, None):
     st.warning(escape_label(notice), icon=":material/warning:")
-opinions = read_opinions(page.workspace, page.project_id)
-if opinions:
-    draw_figures(measure_agreement(opinions))
+with page.workspace.store.read() as conn:
+    newest = judgements.last_seq(conn, page.project_id)
+opinions, figures, disputes = read_figures(page.workspace, str(page.workspace.store.engine.url), page.project_id, newest)
+if figures.pairs:
+    draw_figures(figures)
 else:
     st.info(
         "No record was judged by more than one expert yet. Have two experts judge part of the queue, and this page says how far they agree.",
         icon=":material/group:",
     )
 draw_overlap()
-disputes = list_disputes(page.workspace, page.project_id)
 st.subheader(
     f"To settle: {len(disputes):,}", anchor=False, help="Experts differ on these. Until one is settled it counts as ambiguous and is left out of training."
 )
@@ -136,10 +158,11 @@ if len(disputes) > SHOWN:
     st.caption(f"{SHOWN} of {len(disputes):,} shown; the next come as these are settled.")
 if not disputes:
     st.caption("Nothing waits to be settled.")
-if opinions:
+if figures.pairs:
     with st.expander("What was judged by several", icon=":material/table_rows:"):
+        blind = [item for item in opinions if len(item.independent) > 1]
         counts = {
-            name: [sum(word.label == outcome for item in opinions for word in item.words.values() if item.differ is differ) for differ in (False, True)]
+            name: [sum(word.label == outcome for item in blind for word in item.independent.values() if item.differ is differ) for differ in (False, True)]
             for outcome, name in NAMES.items()
             if outcome in OUTCOMES
         }

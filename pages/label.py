@@ -19,18 +19,21 @@ from pages._ui.page import Page, open_page
 from pages._ui.paraphrase_panel import draw_group, draw_proposals
 
 BUTTONS_SHOWN = 10
+ANSWERS_SHOWN = 20
 
 
 def draw_answers(page: Page, anchor: Anchor, shown: Shown) -> None:
     """The documents that count as answers now."""
-    answers = sorted((item for item in shown.state.values() if item.label == Label.POSITIVE and item.grade), key=lambda item: (-item.grade, item.document_id))
+    answers = sorted((item for item in shown.seen.values() if item.label == Label.POSITIVE and item.grade), key=lambda item: (-item.grade, item.document_id))
     with page.workspace.store.read() as conn:
-        documents = corpus.get_documents(conn, page.project_id, [item.document_id for item in answers])
+        documents = corpus.get_documents(conn, page.project_id, [item.document_id for item in answers[:ANSWERS_SHOWN]])
     with st.expander(f"Answers marked so far: {len(answers)}", icon=":material/done_all:", expanded=False):
         if not answers:
             st.caption("None yet. Search above and mark what answers the question. What is not marked counts as unknown, not as no answer.")
-        for item in answers:
+        for item in answers[:ANSWERS_SHOWN]:
             draw_marks(page, anchor, documents[item.document_id], item, "answer")
+        if len(answers) > ANSWERS_SHOWN:
+            st.caption(f"The best {ANSWERS_SHOWN} of {len(answers):,} are shown. History lists all that was said.")
 
 
 def draw_buttons(page: Page, anchor: Anchor, shown: Shown, chosen: AnchorFilter) -> None:
@@ -43,7 +46,7 @@ def draw_buttons(page: Page, anchor: Anchor, shown: Shown, chosen: AnchorFilter)
             args = (page.project_id, following.id)
             st.button("Next question", key=f"next-{anchor.id}", icon=":material/arrow_forward:", on_click=choose_anchor, args=args)
         for hit in shown.hits[:BUTTONS_SHOWN]:
-            draw_marks(page, anchor, hit.document, shown.state.get(hit.document.id), "hit")
+            draw_marks(page, anchor, hit.document, shown.state.get(hit.document.id), "hit", blind=hit.document.id in shown.blind)
 
 
 page = open_page("Label", ":material/search:", caption="Choose a question, search the corpus, mark what answers it: with one key, or with buttons.")

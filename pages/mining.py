@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 import streamlit as st
 
@@ -11,11 +13,12 @@ from core.curation.mining import SAME_PARENT, Mining
 from core.curation.options import change_options, read_options
 from core.model import CandidateStatus, PairsmithError, RunKind, RunStatus
 from core.store import artefacts, candidate_table, judgements
-from core.store.candidate_table import CandidateFilter
+from core.store.candidate_table import CandidateFilter, CandidateRow
 from pages._ui.calibration_chart import draw_calibration
 from pages._ui.figures import STILL
 from pages._ui.page import Page, get_workspace, open_page
 from pages._ui.runs import latest_run, start_run, watch_run
+from pages._ui.sign_in import is_lead_here
 from pages._ui.text import escape_label
 
 ROWS = 50
@@ -30,6 +33,8 @@ LABELS = {
     "skipped": "Skipped",
     "cannot_judge": "Cannot judge",
 }
+WIDTHS = {"Anchor": 180, "Document": 200, "Status": 120, "Why": 180}
+"""Of columns, in pixels: the figures are to be seen beside the texts, which are whole on the hard negatives page."""
 NOTICE = "mining-notice"
 
 
@@ -38,9 +43,7 @@ def draw_start(page: Page) -> None:
     with page.workspace.store.read() as conn:
         models = artefacts.list_models(conn, page.project_id)
     names = {"base": "Base model"} | {model.id: f"{model.name} · {model.id[:SHORT]}" for model in models if model.kind == "tuned"}
-    st.selectbox(
-        "Model", list(names), format_func=lambda item: escape_label(names[item]), key="mine_system", help="A tuned model finds what it still mistakes."
-    )
+    st.selectbox("Model", list(names), format_func=names.__getitem__, key="mine_system", help="A tuned model finds what it still mistakes.")
     with st.expander("Advanced", icon=":material/tune:"):
         left, right = st.columns(2)
         with left:
@@ -77,6 +80,23 @@ def start_mining(page: Page) -> None:
         state[NOTICE] = str(error)
 
 
+def to_line(row: CandidateRow, *, with_figures: bool) -> dict[str, object]:
+    """A row of the table; what would tell whether it may be an answer is blank where figures are not to be shown."""
+    item = row.candidate
+    pair = {"Anchor": row.anchor, "Document": f"{item.document_id} · {row.document}"}
+    figures = {
+        "Status": STATUSES[item.status],
+        "Why": item.reason,
+        "Ratio": item.ratio,
+        "Similarity": item.similarity,
+        "Rank by meaning": item.dense_rank,
+        "Rank by words": item.lexical_rank,
+        "Reranker": item.reranker,
+        "Audit": item.audit,
+    }
+    return pair | (figures if with_figures else dict.fromkeys(figures)) | {"Judged": LABELS[row.label]}
+
+
 def draw_table(page: Page) -> None:
     """The candidates, paged, with filters."""
     with page.workspace.store.read() as conn:
@@ -88,10 +108,16 @@ def draw_table(page: Page) -> None:
         f"{counts['suspicious']:,} may be answers · {counts['proposed']:,} proposed, {counts['audit']:,} of them drawn at random · "
         f"{counts['set_aside']:,} set aside · {counts['judged']:,} judged"
     )
-    st.info("Seeing scores before judging shifts judgements. Review first, on the hard negatives page; look here afterwards.", icon=":material/visibility_off:")
+    st.info(
+        "Seeing scores before judging shifts judgements, so the figures of what nobody judged yet are left out. Review first, on the hard negatives page.",
+        icon=":material/visibility_off:",
+    )
+    is_open = is_lead_here(page.author) and st.toggle("Show figures of unjudged records", key="mine_open", help="For leads, who do not review here.")
     first, second, third = st.columns(3)
-    status = first.selectbox("Status", list(STATUSES), format_func=STATUSES.__getitem__, key="mine_status")
-    reason = second.selectbox("Why", ["", *reasons], format_func=lambda item: f"{item.strip()} ({reasons[item]:,})" if item else "All", key="mine_reason")
+    status = first.selectbox("Status", list(STATUSES), format_func=STATUSES.__getitem__, key="mine_status") if is_open else ""
+    reason = ""
+    if is_open:  # to filter by what is left out would tell it
+        reason = second.selectbox("Why", ["", *reasons], format_func=lambda item: f"{item.strip()} ({reasons[item]:,})" if item else "All", key="mine_reason")
     anchor = third.text_input("Anchor contains", key="mine_anchor")
     wanted = CandidateFilter(status, reason, anchor.strip())
     with page.workspace.store.read() as conn:
@@ -99,27 +125,17 @@ def draw_table(page: Page) -> None:
         pages = max(1, -(-total // ROWS))
         number = int(st.number_input("Page", 1, pages, 1, key=f"mine_page_{status}_{reason}_{anchor}")) if pages > 1 else 1
         found = candidate_table.page_candidates(conn, page.project_id, wanted, offset=(number - 1) * ROWS, limit=ROWS)
-    rows = [
-        {
-            "Anchor": row.anchor,
-            "Document": f"{row.candidate.document_id} · {row.document}",
-            "Status": STATUSES[row.candidate.status],
-            "Why": row.candidate.reason,
-            "Ratio": row.candidate.ratio,
-            "Similarity": row.candidate.similarity,
-            "Rank by meaning": row.candidate.dense_rank,
-            "Rank by words": row.candidate.lexical_rank,
-            "Reranker": row.candidate.reranker,
-            "Audit": row.candidate.audit,
-            "Judged": LABELS[row.label],
-        }
-        for row in found
-    ]
+    rows = [to_line(row, with_figures=is_open or bool(row.label)) for row in found]
     number_form = {name: st.column_config.NumberColumn(format="%.3f") for name in ("Similarity", "Reranker")}
-    config = number_form | {
-        "Ratio": st.column_config.NumberColumn(format="%.3f", help="Similarity over that of the anchor's lowest answer: 1 is as near as that answer."),
-        "Audit": st.column_config.CheckboxColumn(help="Drawn at random from what looks safe, to estimate how many answers are left."),
-    }
+    narrow: dict[str, Any] = {name: st.column_config.TextColumn(width=width) for name, width in WIDTHS.items()}
+    config = (
+        narrow
+        | number_form
+        | {
+            "Ratio": st.column_config.NumberColumn(format="%.3f", help="Similarity over that of the anchor's lowest answer: 1 is as near as that answer."),
+            "Audit": st.column_config.CheckboxColumn(help="Drawn at random from what looks safe, to estimate how many answers are left."),
+        }
+    )
     st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=config, alt=f"{total} candidates in the queue's order", placeholder="—")
     st.caption(f"{total:,} candidates, page {number:,} of {pages:,}, in the order of the queue.")
 

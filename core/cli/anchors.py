@@ -13,7 +13,8 @@ from core.cli.app import Json, ProjectName, app, open_project
 from core.cli.output import Out
 from core.curation.groups import GroupChange, leave_group, make_group
 from core.curation.paraphrases import propose_groups, refuse_proposal
-from core.ingest.anchors import AnchorColumns, plan_anchors, read_anchor_lines, read_anchor_table, store_anchors
+from core.ingest.anchors import AnchorColumns, plan_anchors, read_anchor_columns, read_anchor_lines, read_anchor_table, store_anchors
+from core.ingest.bundle import ImportRefused
 from core.model import Judgement, NotFound, PairsmithError
 from core.store import projects
 from core.store.anchor_groups import FEW, AnchorFilter, count_questions, page_questions
@@ -61,7 +62,7 @@ def anchors_add(
     project: ProjectName,
     texts: Annotated[list[str] | None, typer.Argument(help="Questions to add.")] = None,
     file: Annotated[Path | None, typer.Option(help="A CSV or TSV with a header, instead of texts.")] = None,
-    question: Annotated[str, typer.Option(help="With --file: the column of the question.")] = "question",
+    question: Annotated[str, typer.Option(help="With --file: the column of the question; without it, columns are told by their names.")] = "",
     id_column: Annotated[str, typer.Option(help="With --file: the column of the id.")] = "",
     group: Annotated[str, typer.Option(help="With --file: the column of the group; questions of one group are wordings of one.")] = "",
     dry_run: Annotated[bool, typer.Option(help="Say what would come in, and store nothing.")] = False,
@@ -74,23 +75,25 @@ def anchors_add(
     if file is not None and not file.is_file():
         raise NotFound(f"There is no file {str(file)!r}.")
     if file is not None:
-        found, problems = read_anchor_table(file, AnchorColumns(question, id_column, group))
+        guess = read_anchor_columns(file)[1]
+        found, problems = read_anchor_table(file, AnchorColumns(question or guess.question, id_column or guess.id, group or guess.group))
     else:
         read = [read_anchor_lines(text.replace("\n", " ")) for text in texts or []]
         found = [replace(item, line=n) for n, (items, _) in enumerate(read, start=1) for item in items]
         problems = [replace(problem, line=n) for n, (_, faults) in enumerate(read, start=1) for problem in faults]
     with workspace.store.write() as conn:
         plan = plan_anchors(conn, project, found, problems)
+        if plan.problems:
+            raise ImportRefused(plan.problems)
         added = 0 if dry_run else store_anchors(conn, project, plan)
     value: dict[str, Any] = {
         "added": added,
         "new": [{"id": item.anchor.id, "text": item.anchor.text} for item in plan.new],
         "known": [{"line": item.line, "text": item.anchor.text} for item in plan.known],
         "repeated": [{"line": item.line, "text": item.anchor.text, "first_line": first} for item, first in plan.repeated],
-        "problems": [str(problem) for problem in plan.problems],
     }
     words = f"{added} added, {len(plan.new)} new, {len(plan.known)} here already, {len(plan.repeated)} given twice."
-    Out(json).show(value, "\n".join([words, *value["problems"]]))
+    Out(json).show(value, words)
 
 
 @anchors_app.command("group")

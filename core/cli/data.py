@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -42,8 +43,10 @@ def import_(
         _show_preview(project, is_new, preview_path(workspace, project, path, kind=kind, choices=choices), json)
         return
     new_with = (base_model or workspace.settings.base_model) if is_new else None
-    stored = import_path(workspace, project, path, new_with=new_with, kind=kind, choices=choices)
-    Out(json).show({"project": project, "created": is_new, "changed": stored}, f"{project}: " + ", ".join(f"{count} {what}" for what, count in stored.items()))
+    done = import_path(workspace, project, path, new_with=new_with, kind=kind, choices=choices)
+    value = {"project": project, "created": is_new, "changed": done.changed, "notes": list(done.notes), "columns": done.columns}
+    words = f"{project}: " + ", ".join(f"{count} {what}" for what, count in done.changed.items())
+    Out(json).show(value, "\n".join([*_say_columns(done.columns), *done.notes, words]))
 
 
 @app.command()
@@ -77,7 +80,12 @@ def _show_preview(project: str, is_new: bool, preview: Preview, json: bool) -> N
     changes: dict[str, Change] = {"documents": preview.documents, "anchors": preview.anchors, "judgements": preview.judgements}
     words = [f"{name}: {change.found} found, {change.new} new, {change.changed} changed, {change.same} already here" for name, change in changes.items()]
     value = {"project": project, "new_project": is_new, **{name: asdict(change) | {"same": change.same} for name, change in changes.items()}}
-    Out(json).show(value | {"notes": list(preview.notes)}, "\n".join([*words, *preview.notes, "Nothing was stored."]))
+    said = [*_say_columns(preview.columns), *words, *preview.notes, "Nothing was stored."]
+    Out(json).show(value | {"notes": list(preview.notes), "columns": preview.columns}, "\n".join(said))
+
+
+def _say_columns(columns: Mapping[str, str]) -> list[str]:
+    return ["Columns: " + ", ".join(f"{column} is {role}" for column, role in columns.items()) + ". Change one with --map ROLE=COLUMN."] if columns else []
 
 
 def _export_model(workspace: Workspace, project: str, system: str, out: Path) -> str:

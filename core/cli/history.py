@@ -26,7 +26,7 @@ SnapshotId = Annotated[str, typer.Argument(help="The snapshot's id, or its first
 @app.command("history")
 def history_(
     project: ProjectName,
-    author: Annotated[str, typer.Option(help="Only what this person said.")] = "",
+    author: Annotated[str, typer.Option(help="Only what this person said; with --take-back, in whose name, else cli.")] = "",
     label: Annotated[Label | None, typer.Option(help="Only events of this label.")] = None,
     anchor: Annotated[str, typer.Option(help="Only anchors whose text holds this, or of this id.")] = "",
     document: Annotated[str, typer.Option(help="Only events on this document.")] = "",
@@ -35,13 +35,12 @@ def history_(
     offset: Annotated[int, typer.Option(min=0, help="Events to pass over.")] = 0,
     show: Annotated[str, typer.Option(help="One event by its id: what was shown, and what followed.")] = "",
     take_back: Annotated[str, typer.Option(help="Take this event back, by its id.")] = "",
-    by: Annotated[str, typer.Option(help="With --take-back: in whose name.")] = "local",
     json: Json = False,
 ) -> None:
     """Show who judged what and when, newest first, with each person's figures."""
     workspace = open_project(project)
     if take_back:
-        take_back_event(workspace, project, by, take_back)
+        take_back_event(workspace, project, author or "cli", take_back)
         Out(json).show({"project": project, "taken_back": take_back}, f"{take_back}: taken back")
         return
     if show:

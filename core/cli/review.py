@@ -69,7 +69,11 @@ def guideline(
     if file is not None:
         if not file.is_file():
             raise PairsmithError(f"There is no file {str(file)!r}.")
-        write_guideline(workspace, project, file.read_text(encoding="utf-8", errors="replace"), author)
+        try:
+            text = file.read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise PairsmithError(f"{str(file)!r} is not UTF-8 (byte {error.start + 1:,} cannot be read). Nothing was saved. Save it as UTF-8 first.") from error
+        write_guideline(workspace, project, text, author)
     with workspace.store.read() as conn:
         found = projects.get_project(conn, project)
     versions = [vars(version) for version in read_versions(found)]

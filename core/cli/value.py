@@ -39,7 +39,10 @@ def _describe(found: Stopping) -> str:
     target = found.target
     lines = [f"{target.reached} of {target.anchors} training anchors have {target.wanted} hard negatives; {target.reviewed:.1f} an anchor on average."]
     minutes = target.minutes_left
-    lines.append("Time left for the target cannot be told yet." if minutes is None else f"About {minutes:.0f} minutes of reviewing left for the target.")
+    if minutes is None:
+        lines.append("Time left for the target cannot be told yet.")
+    else:
+        lines.append("The target is reached." if minutes == 0 else f"About {max(1, round(minutes))} minutes of reviewing left for the target.")
     if found.wrong is None:
         lines.append("How many hard negatives are wrong cannot be told yet: too few random checks were judged.")
     else:

@@ -1,14 +1,14 @@
-"""Several experts on one pair: how far they agree, which pairs they differ on, and settling those.
+"""Several experts on one pair: how far they agree, and what follows where they differ.
 
 Invariant: nobody's word wins by being last. Where an expert judges a pair that another has judged otherwise, without having seen that word, the pair is
-*disputed*: it counts as ambiguous, and so never reaches a loss, until somebody settles it, having seen every opinion.
-Skipped and cannot judge are no opinions: they leave what others said as it is.
+*disputed*: it counts as ambiguous, and so never reaches a loss, until somebody settles it, having seen every opinion (`core.curation.disputes`), or
+all come round to one word. Skipped and cannot judge are no opinions: they leave what others said as it is. How far experts agree is measured on
+words that were said without sight of another's.
 """
 
 from __future__ import annotations
 
 import math
-import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from core.model import MACHINES, Judgement, Label, PairsmithError, Source
+from core.model import MACHINES, Judgement, Label, Source
 from core.store import judgements
 from core.workspace import Workspace
 
@@ -37,16 +37,18 @@ class Opinions:
     anchor_id: str
     document_id: str
     words: Mapping[str, Judgement]
+    independent: Mapping[str, Judgement]
+    """The last word of each that was said without sight of another's and settles nothing: what agreement is measured on."""
 
     @property
     def differ(self) -> bool:
-        """Whether the labels are not all the same. Grades of an answer may differ."""
-        return len({word.label for word in self.words.values()}) > 1
+        """Whether the independent labels are not all the same. Grades of an answer may differ."""
+        return len({word.label for word in self.independent.values()}) > 1
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far experts agree, over pairs that at least two of them judged. Coefficients are nan where they are not defined."""
+    """How far experts agree, over pairs that at least two of them judged independently. Coefficients are nan where they are not defined."""
 
     pairs: int
     raters: int
@@ -63,30 +65,26 @@ class Agreement:
     """Share of opinions that say answer."""
 
 
-@dataclass(frozen=True)
-class Dispute:
-    """A pair that waits to be settled, with every opinion on it, and the version it stands at."""
-
-    opinions: Opinions
-    version: str
-    """Client id of the event that says disputed: settling names it, so that it cannot pass over a later word."""
-
-
 def find_follow_up(event: Judgement, log: Sequence[Judgement], *, saw: str | None = None) -> Judgement | None:
     """What must follow `event` in the log of its pair, which held `log` before it; None where the event itself is the pair's word.
 
-    `saw`: the client id of the word the expert had before them when deciding: whoever saw it and says otherwise corrects it. Words that followed from
-    another pair's, and those of imports, give way to a person's.
+    `saw`: the client id of the word the expert had before them when deciding: whoever saw it and says otherwise corrects it, except where it says
+    that experts differ, which is for settling. Words that followed from another pair's, and those of imports, give way to a person's.
     """
-    standing = log[-1] if log and log[-1].label != Label.UNJUDGED else None
+    standing = judgements.list_standing(log)[-1] if log and log[-1].label != Label.UNJUDGED else None
     others = {author: word for author, word in _last_words(log).items() if author != event.author}
-    if standing is None or not others or saw == standing.client_id:
+    if standing is None or not others or event.source == Source.SETTLED or (saw in (standing.client_id, log[-1].client_id) and not is_disputed(standing)):
         return None
     if standing.source == Source.SETTLED or event.label not in OUTCOMES:
         return _follow(event, standing)
     if any(word.label != event.label for word in others.values()):
         return _follow(event, replace(standing, label=Label.AMBIGUOUS, grade=0, reason=DISPUTED, author=REFEREE, source=event.source))
     return None
+
+
+def is_disputed(word: Judgement) -> bool:
+    """Whether the event says that experts differ on the pair, or on the one that it follows from."""
+    return (word.author, word.reason, word.label) == (REFEREE, DISPUTED, Label.AMBIGUOUS)
 
 
 def _follow(event: Judgement, word: Judgement) -> Judgement:
@@ -109,23 +107,26 @@ def read_opinions(workspace: Workspace, project_id: str) -> list[Opinions]:
     """The pairs that at least two experts have an opinion on, by anchor and document id."""
     with workspace.store.read() as conn:
         logs = judgements.read_shared_pairs(conn, project_id, but=_NO_PERSON)
-    found = [Opinions(*pair, _last_words(log)) for pair, log in sorted(logs.items())]
+    found = [Opinions(*pair, _last_words(log), _last_words(log, independent=True)) for pair, log in sorted(logs.items())]
     return [item for item in found if len(item.words) > 1]
 
 
-def _last_words(log: Sequence[Judgement]) -> dict[str, Judgement]:
-    taken_back = {event.undoes for event in log if event.undoes}
+def _last_words(log: Sequence[Judgement], *, independent: bool = False) -> dict[str, Judgement]:
+    own = {event.client_id: event.author for event in log if event.caused_by is None and event.undoes is None}
     words: dict[str, Judgement] = {}
-    for event in log:
-        if event.undoes is None and event.caused_by is None and event.client_id not in taken_back and event.author not in _NO_PERSON:
+    for event in judgements.list_standing(log):
+        seen = (event.shown or {}).get("saw")
+        is_independent = event.source != Source.SETTLED and (not seen or own.get(seen) == event.author)
+        if event.caused_by is None and event.author not in _NO_PERSON and (is_independent or not independent):
             words[event.author] = event
     return {author: word for author, word in words.items() if word.label in OUTCOMES}
 
 
 def measure_agreement(opinions: Sequence[Opinions], *, seed: int = 0) -> Agreement:
-    """Agreement over pairs with two opinions or more; no pairs give nan coefficients."""
-    counts = np.array([[sum(word.label == outcome for word in item.words.values()) for outcome in OUTCOMES] for item in opinions], dtype=np.float64)
-    raters = len({author for item in opinions for author in item.words})
+    """Agreement over pairs with two independent opinions or more; no pairs give nan coefficients."""
+    blind = [item.independent for item in opinions if len(item.independent) > 1]
+    counts = np.array([[sum(word.label == outcome for word in words.values()) for outcome in OUTCOMES] for words in blind], dtype=np.float64)
+    raters = len({author for words in blind for author in words})
     if not len(counts):
         return Agreement(0, raters, math.nan, math.nan, math.nan, math.nan, math.nan, math.nan)
     observed, kappa, ac1 = compute_coefficients(counts)
@@ -149,26 +150,3 @@ def compute_coefficients(counts: NDArray[np.float64]) -> tuple[float, float, flo
     by_rarity = float((shares * (1 - shares)).sum() / (counts.shape[1] - 1))
     kappa = (observed - by_share) / (1 - by_share) if by_share < 1 - 1e-12 else math.nan
     return observed, kappa, (observed - by_rarity) / (1 - by_rarity)
-
-
-def list_disputes(workspace: Workspace, project_id: str) -> list[Dispute]:
-    """The pairs that wait to be settled, by anchor and document id."""
-    with workspace.store.read() as conn:
-        state = {(item.anchor_id, item.document_id): item for item in judgements.read_state(conn, project_id, labels=[Label.AMBIGUOUS])}
-    standing = {pair: word for pair, word in state.items() if (word.author, word.reason) == (REFEREE, DISPUTED)}
-    opinions = {(item.anchor_id, item.document_id): item for item in read_opinions(workspace, project_id)}
-    return [Dispute(opinions[pair], word.client_id) for pair, word in sorted(standing.items()) if pair in opinions]
-
-
-def settle_dispute(workspace: Workspace, project_id: str, author: str, dispute: Dispute, label: Label, *, grade: int = 0, note: str = "") -> Judgement:
-    """Give a disputed pair its word. Raises `PairsmithError` when the pair was judged or settled since `dispute` was read, or the label is no outcome."""
-    if label not in OUTCOMES or (label == Label.POSITIVE) != (grade in (1, 2, 3)):
-        raise PairsmithError(f"{label.value!r} with grade {grade} settles nothing. Choose hard negative, ambiguous, or an answer of grade 1 to 3.")
-    pair = (dispute.opinions.anchor_id, dispute.opinions.document_id)
-    event = Judgement(uuid.uuid4().hex, *pair, label, grade, Source.SETTLED, author, note=note, decided_at=time.time())
-    with workspace.store.write() as conn:
-        word = next((item for item in judgements.read_state(conn, project_id, anchor_ids=[pair[0]]) if item.document_id == pair[1]), None)
-        if word is None or word.client_id != dispute.version:
-            raise PairsmithError("This pair was judged or settled since you opened it. Look at it again before you decide.")
-        judgements.append_judgements(conn, project_id, [replace(event, shown={"view": "settle", "opinions": sorted(dispute.opinions.words)})])
-    return event

@@ -1,7 +1,8 @@
 """More like this: the nearest neighbours of a document that was just marked as an answer, put at the head of the queue for who asks.
 
 By meaning from the cached vectors of the mining model, else by words with the reason said; no torch. Never proposed: what is judged for the anchor,
-what answers a development or test anchor (nor its near-duplicates), and near-duplicates of the document, which were judged with it.
+what answers a held-out anchor or a paraphrase of one (nor its near-duplicates: the rule of mining, `core.curation.held_out`), and near-duplicates of the
+document, which were judged with it.
 Asking again for the same pair proposes the same documents: what was judged meanwhile is not put back. Tie rule: similarity descending, then order of arrival.
 """
 
@@ -15,8 +16,10 @@ import numpy as np
 from sqlalchemy import Connection
 
 from core.curation.fan_out import Twins
+from core.curation.held_out import forbid_documents, part_anchors
 from core.curation.shown import ALIKE
-from core.model import Candidate, CandidateStatus, Label, ModelKind, ModelRecord, PairsmithError, Part
+from core.curation.split import read_positives
+from core.model import Candidate, CandidateStatus, Label, ModelKind, ModelRecord, PairsmithError
 from core.retrieval.lexical import open_lexical
 from core.retrieval.ranking import search_dense
 from core.retrieval.search import CorpusVectors, VectorsMissing, open_corpus_vectors
@@ -53,7 +56,8 @@ def propose_alike(
 ) -> Alike:
     """Put the `n` nearest neighbours of an answer in the queue, before all others and leased to `author`.
 
-    Raises `PairsmithError` where the document is no answer of the anchor, and where the anchor is not in training: its labels must not be hunted for.
+    Raises `PairsmithError` where the document is no answer of the anchor, where the anchor or a paraphrase of it is not in training, since labels of what is
+    held out must not be hunted for, and where near-duplicates are not known for the corpus as it is.
     """
     at = time.time() if now is None else now
     with workspace.store.read() as conn:
@@ -61,11 +65,23 @@ def propose_alike(
         standing = judgements.find_standing(conn, project_id, anchor_id, document_id)
         if standing is None or standing.label != Label.POSITIVE:
             raise PairsmithError(f"{document_id} is not marked as an answer of {anchor_id}, so there is nothing to look for more of. Mark it first.")
-        if anchor.part in (Part.DEV, Part.TEST):
-            raise PairsmithError(f"{anchor_id} is held out for measuring, so nothing like its answers is put in the queue. Use an anchor in training.")
+        anchors = corpus.read_anchors(conn, project_id)
+        labelled = read_positives(judgements.read_qrels(conn, project_id))
+        training, held_out = part_anchors(anchors, labelled)
+        if anchor_id in held_out:
+            raise PairsmithError(
+                f"{anchor_id} or a paraphrase of it is held out for measuring, so nothing like its answers is put in the queue. Use an anchor in training."
+            )
+        if anchor_id not in {item.id for item in training}:
+            raise PairsmithError(f"{anchor_id} is not in training yet, so nothing is put in the queue for it. Look for candidates once: that assigns its part.")
+        if twins.groups is None:
+            raise PairsmithError(
+                "Which documents are near-duplicates is not known for the corpus as it is, so a near-duplicate of an answer that is held out might be shown. "
+                "Look for candidates once: that finds them."
+            )
         state = judgements.read_state(conn, project_id, anchor_ids=[anchor_id])
         closed = {item.document_id for item in state if (item.seq or 0) <= (standing.seq or 0)} | set(twins.of(document_id))
-        closed |= _forbid(conn, project_id, twins)
+        closed |= forbid_documents(held_out, labelled, twins.groups)
         record = _find_model(conn, project_id, anchor_id, document_id)
         text = corpus.get_documents(conn, project_id, [document_id])[document_id].content
     ranked, held, note = _rank(workspace, project_id, record, document_id, text)
@@ -82,14 +98,6 @@ def propose_alike(
     with workspace.store.write() as conn:
         queued = candidates.put_first(conn, project_id, items, author=author, lease_s=lease_s, now=at)
     return Alike(chosen, queued, note)
-
-
-def _forbid(conn: Connection, project_id: str, twins: Twins) -> set[str]:
-    """Documents that answer a development or test anchor, and their near-duplicates."""
-    held_out = {anchor.id for part in (Part.DEV, Part.TEST) for anchor in corpus.read_anchors(conn, project_id, part=part)}
-    answers = judgements.read_state(conn, project_id, labels=[Label.POSITIVE])
-    kept_back = {item.document_id for item in answers if item.grade > 0 and item.anchor_id in held_out}
-    return {twin for document_id in kept_back for twin in twins.of(document_id)}
 
 
 def _find_model(conn: Connection, project_id: str, anchor_id: str, document_id: str) -> ModelRecord | None:

@@ -3,14 +3,19 @@
 The audit items are a simple random sample, in random order, of everything that did not look like an answer when it was mined, so those that were judged
 tell the share of answers in it. The nearest of it are reviewed first, so of what is still unreviewed the estimate is, if anything, too high. Skipped,
 ambiguous and cannot-judge items count as not judged: were answers harder to judge than others, it would be too low.
+
+A judged audit item is one that a person decided in review. Marks made by searching (one searches for answers), imports, settlements, what followed from a
+decision on another pair, and machines do not count: the oracle's answers are the truth itself, and say nothing of a queue that nobody reviewed.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from core.model import Label
-from core.store import candidate_table, judgements
+from core.curation.agreement import REFEREE
+from core.curation.shown import was_reviewed
+from core.model import MACHINES, Label, Source
+from core.store import candidate_table, decisions
 from core.workspace import Workspace
 
 FEW = 5
@@ -37,20 +42,16 @@ class AuditEstimate:
 def estimate_left(workspace: Workspace, project_id: str) -> AuditEstimate | None:
     """The estimate as the judgements stand; None while fewer than `FEW` audit items are judged."""
     with workspace.store.read() as conn:
-        state = judgements.read_state(conn, project_id, labels=[Label.POSITIVE, Label.HARD_NEGATIVE])
-        mined = {(item.anchor_id, item.document_id) for item in candidate_table.read_judged(conn, project_id) if item.audit}
+        found = decisions.read_decisions(
+            conn, project_id, labels=[Label.POSITIVE, Label.HARD_NEGATIVE], source=Source.MINED, but=(REFEREE, *MACHINES), audit=True
+        )
         left = candidate_table.count_unlikely(conn, project_id)
-    drawn = [event for event in state if not event.caused_by and _is_audit(event.shown, (event.anchor_id, event.document_id) in mined)]
+    drawn = [event for event in found if was_reviewed(event)]
     if len(drawn) < FEW:
         return None
     answers = sum(event.label == Label.POSITIVE and event.grade > 0 for event in drawn)
     low, high = bound_share(answers, len(drawn))
     return AuditEstimate(answers / len(drawn), low, high, len(drawn), answers, left)
-
-
-def _is_audit(shown: object, mined: bool) -> bool:
-    """What was shown says so; where nothing was noted, the candidate does."""
-    return bool(shown["audit"]) if isinstance(shown, dict) and "audit" in shown else mined
 
 
 def bound_share(answers: int, judged: int, confidence: float = CONFIDENCE) -> tuple[float, float]:

@@ -2,8 +2,9 @@
 
 A logistic curve of P(answer | ratio), where ratio is a candidate's similarity over that of its anchor's lowest answer, with a bootstrap over anchors.
 What reviewers see is not drawn at random, but being chosen by the ratio itself does not bend a curve over the ratio. What was shown for another reason
-(a near-duplicate of an answer, the same parent, a reranker's word) would, and is left out; so is what followed from another decision. The rest of the
-queue reaches each anchor's nearest candidates only: far from the threshold the curve leans on the few audit items, and on its shape. No torch here.
+(a near-duplicate of an answer, the same parent, a reranker's word, more like an answer) would, and is left out; so is what followed from a decision on
+another pair, and what was not decided by a person in review: marks made by searching, imports, settlements, the oracle. The rest of the queue reaches each
+anchor's nearest candidates only: far from the threshold the curve leans on the few audit items, and on its shape. No torch here.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.curation.agreement import REFEREE
 from core.curation.mining import PARENT_REASON, RERANKER_REASON, START_RATIO, TWIN_REASON
-from core.model import Label
-from core.store import candidate_table, judgements
+from core.curation.shown import ALIKE, was_reviewed
+from core.model import MACHINES, Label, Source
+from core.store import candidate_table, decisions
 from core.workspace import Workspace
 
 MIN_CLICKS = 40
@@ -29,7 +32,7 @@ BOUNDS = (0.80, 1.05)
 """A threshold outside is clamped: below, nearly the whole queue would be suspicious; above, what beats the known answers would pass as safe."""
 GRID = np.round(np.arange(0.5, 1.3001, 0.02), 2)
 RESAMPLES = 200
-_OTHER_REASONS = {TWIN_REASON, PARENT_REASON, RERANKER_REASON}
+_OTHER_REASONS = {TWIN_REASON, PARENT_REASON, RERANKER_REASON, ALIKE}
 
 
 @dataclass(frozen=True)
@@ -81,20 +84,21 @@ def calibrate(workspace: Workspace, project_id: str, *, model_id: str | None = N
 
 
 def read_clicks(workspace: Workspace, project_id: str) -> list[Click]:
-    """The standing decisions on mined candidates, by anchor and document id, with the ratio each had when it was shown, else when it was last mined.
+    """The decisions on mined candidates that stand, by anchor and document id, with the ratio each had when it was shown, else when it was last mined.
 
-    Left out: what has no ratio, is neither an answer nor a hard negative, followed from another decision, or was shown for a reason besides its ratio.
+    Left out: what has no ratio, is neither an answer nor a hard negative, was not decided by a person in review, followed from a decision on another pair,
+    or was shown for a reason besides its ratio.
     """
     with workspace.store.read() as conn:
-        state = judgements.read_state(conn, project_id, labels=[Label.POSITIVE, Label.HARD_NEGATIVE])
+        found = decisions.read_decisions(conn, project_id, labels=[Label.POSITIVE, Label.HARD_NEGATIVE], source=Source.MINED, but=(REFEREE, *MACHINES))
         mined = {(item.anchor_id, item.document_id): item for item in candidate_table.read_judged(conn, project_id)}
     clicks: list[Click] = []
-    for event in state:
+    for event in found:
         shown = event.shown or {}
         candidate = mined.get((event.anchor_id, event.document_id))
         ratio = shown.get("ratio", candidate.ratio if candidate else None)
         reason = shown.get("reason", candidate.reason if candidate else "")
-        if ratio is None or event.caused_by or reason in _OTHER_REASONS:
+        if ratio is None or reason in _OTHER_REASONS or shown.get("view") == "alike" or not was_reviewed(event):
             continue
         audit = bool(shown.get("audit", candidate.audit if candidate else False))
         model_id = shown.get("model", candidate.model_id if candidate else None)

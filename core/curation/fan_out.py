@@ -2,8 +2,9 @@
 
 Hard negative, ambiguous and cannot judge go to pairs of which nothing is said, or of which only an earlier consequence says something. An answer
 also overrides hard negatives, whoever said them: it leaves every negative list of the anchor, its paraphrases and the document's near-duplicates.
-A skip goes nowhere. Any other explicit word on a pair stands. Where another expert said otherwise, the pair is disputed (`core.curation.agreement`)
-and nothing else follows. Invariants: a consequence is an event of its own whose `caused_by` is the decision's
+A skip goes nowhere. Any other explicit word on a pair stands. Where another expert said otherwise, the pair is disputed (`core.curation.agreement`),
+and with it what followed from the words said of it, until it is settled or all come round; no word on another pair ends that.
+Invariants: a consequence is an event of its own whose `caused_by` is the decision's
 client id, written in the decision's transaction, under an id that follows from the decision's and the pair's; a decision or an undo whose id is in
 the log already changes nothing, and what followed from it is told again.
 """
@@ -16,9 +17,11 @@ from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection
 
-from core.curation.agreement import DISPUTED, find_follow_up
+from core.curation.agreement import find_follow_up, is_disputed
 from core.model import Anchor, Document, Judgement, Label, PairsmithError
 from core.store import corpus, judgements
+from core.store.anchor_groups import read_members
+from core.store.projects import take_turn
 
 DISPUTE = "Another expert judged this otherwise. It waits on the agreement page to be settled, and counts as ambiguous until then."
 _GOES_TO_OPEN = (Label.HARD_NEGATIVE, Label.AMBIGUOUS, Label.CANNOT_JUDGE)
@@ -66,14 +69,18 @@ def apply_decision(conn: Connection, project_id: str, event: Judgement, twins: T
 
     Raises `PairsmithError`, before anything is kept, where the project lacks the anchor or document.
     """
+    if saw:
+        event = replace(event, shown={**(event.shown or {}), "saw": saw})
     # The decision goes first: with it comes the project's turn, so that what is read below is what stands when the consequences are written.
     if not judgements.append_judgements(conn, project_id, [event], now=now):
         known = judgements.find_event(conn, project_id, event.client_id) or event
-        return Followed(_tell(conn, project_id, _find_caused(conn, project_id, event.client_id)), _find_contradictions(conn, project_id, known, twins))
+        on_top, elsewhere = _part_caused(conn, project_id, known)
+        return Followed(_tell(conn, project_id, elsewhere), _warn(on_top) if on_top else _find_contradictions(conn, project_id, known, twins))
     *before, _ = judgements.read_pair(conn, project_id, event.anchor_id, event.document_id)
     if follow := find_follow_up(event, before, saw=saw):
-        judgements.append_judgements(conn, project_id, [follow], now=now)
-        return Followed(warnings=[DISPUTE] if follow.reason == DISPUTED else [])
+        also = _dispute_caused(conn, project_id, follow, event, before) if is_disputed(follow) else []
+        judgements.append_judgements(conn, project_id, [follow, *also], now=now)
+        return Followed(_tell(conn, project_id, also), _warn([follow]))
     caused = _derive_events(conn, project_id, event, twins)
     if caused:
         judgements.append_judgements(conn, project_id, caused, now=now)
@@ -83,12 +90,15 @@ def apply_decision(conn: Connection, project_id: str, event: Judgement, twins: T
 def undo_decision(conn: Connection, project_id: str, client_id: str, *, author: str, undo_id: str, now: float | None = None) -> Followed | None:
     """Take back a decision and those of its consequences that still stand, by the new event `undo_id`. None where it was taken back by another undo.
 
-    A consequence that was judged again since stays, and is named in a warning. Raises `PairsmithError` as `judgements.undo_judgement` does.
+    What only says how a decision stands to the words before it (a dispute, a settled word that stands) is taken back with that decision. A consequence
+    that was judged again since stays, and is named in a warning. Raises `PairsmithError` as `judgements.undo_judgement` does, and for a dispute that
+    another's word opened.
     """
-    decision = judgements.find_event(conn, project_id, client_id)
-    caused = _find_caused(conn, project_id, client_id)
-    on_top = [item for item in caused if decision and (item.anchor_id, item.document_id) == (decision.anchor_id, decision.document_id)]
-    for item in on_top:  # a dispute lies on the decision itself
+    take_turn(conn, project_id)
+    decision = _find_decision(conn, project_id, client_id, author)
+    client_id = decision.client_id if decision else client_id
+    on_top, caused = _part_caused(conn, project_id, decision) if decision else ([], [])
+    for item in on_top:
         judgements.undo_judgement(conn, project_id, item.client_id, author=author, caused_by=undo_id, now=now)
     if judgements.undo_judgement(conn, project_id, client_id, author=author, undo_id=undo_id, now=now) is None:
         if judgements.find_event(conn, project_id, undo_id) is None:
@@ -97,8 +107,6 @@ def undo_decision(conn: Connection, project_id: str, client_id: str, *, author: 
     taken: list[Judgement] = []
     kept: list[Judgement] = []
     for event in caused:
-        if event in on_top:
-            continue
         try:
             undo = judgements.undo_judgement(
                 conn, project_id, event.client_id, author=author, undo_id=_name_event(undo_id, event.anchor_id, event.document_id), caused_by=undo_id, now=now
@@ -108,6 +116,17 @@ def undo_decision(conn: Connection, project_id: str, client_id: str, *, author: 
         else:
             taken += [undo] if undo else []
     return Followed(_tell(conn, project_id, taken), [f"{event.document_id} was judged again since, and that stays." for event in kept])
+
+
+def _find_decision(conn: Connection, project_id: str, client_id: str, author: str) -> Judgement | None:
+    """The event to take back: this one, or the decision on which it lies."""
+    event = judgements.find_event(conn, project_id, client_id)
+    cause = judgements.find_event(conn, project_id, event.caused_by) if event and event.undoes is None and event.caused_by else None
+    if event is None or cause is None or not _is_same_pair(event, cause):
+        return event
+    if is_disputed(event) and cause.author != author:
+        raise PairsmithError("Experts differ on this record. It cannot be taken back for them: settle it on the agreement page.")
+    return cause
 
 
 def retell(conn: Connection, project_id: str, client_ids: Sequence[str]) -> dict[str, Followed]:
@@ -122,7 +141,7 @@ def _derive_events(conn: Connection, project_id: str, event: Judgement, twins: T
     """The events of all other pairs that the decision holds for too, by anchor and document id."""
     if event.label != Label.POSITIVE and event.label not in _GOES_TO_OPEN:
         return []
-    anchor_ids = [anchor.id for anchor in corpus.read_paraphrases(conn, project_id, event.anchor_id)]
+    anchor_ids = [anchor.id for anchor in read_members(conn, project_id, event.anchor_id)]
     alike = twins.of(event.document_id)
     document_ids = sorted(corpus.get_documents(conn, project_id, alike)) if len(alike) > 1 else alike
     pairs = [(anchor_id, document_id) for anchor_id in anchor_ids for document_id in document_ids]
@@ -154,14 +173,31 @@ def _is_to_follow(conn: Connection, project_id: str, event: Judgement, said: Jud
     if event.label == Label.POSITIVE and said.label == Label.HARD_NEGATIVE:
         return True
     standing = judgements.find_standing(conn, project_id, said.anchor_id, said.document_id)
-    return standing is not None and standing.caused_by is not None
+    cause = judgements.find_event(conn, project_id, standing.caused_by) if standing and standing.caused_by else None
+    if standing is None or standing.caused_by is None:
+        return False
+    if is_disputed(standing):
+        return cause is not None and _is_same_pair(cause, event)
+    return cause is None or not _is_same_pair(cause, said)
+
+
+def _dispute_caused(conn: Connection, project_id: str, follow: Judgement, event: Judgement, before: Sequence[Judgement]) -> list[Judgement]:
+    """The events by which all that followed from the words on a pair is disputed with it, by anchor and document id."""
+    pairs = {(item.anchor_id, item.document_id) for item in judgements.read_caused(conn, project_id, *(item.client_id for item in before))}
+    said = {item.client_id for item in before}
+    disputed: list[Judgement] = []
+    for anchor_id, document_id in sorted(pairs - {(event.anchor_id, event.document_id)}):
+        standing = judgements.find_standing(conn, project_id, anchor_id, document_id)
+        if standing is not None and standing.caused_by in said and standing.label in (Label.POSITIVE, Label.HARD_NEGATIVE):
+            disputed.append(replace(follow, client_id=_name_event(event.client_id, anchor_id, document_id), anchor_id=anchor_id, document_id=document_id))
+    return disputed
 
 
 def _find_contradictions(conn: Connection, project_id: str, event: Judgement, twins: Twins) -> list[str]:
     """What speaks against a hard negative: a near-duplicate, or the document itself for a paraphrase, that is marked as an answer."""
     if event.label != Label.HARD_NEGATIVE:
         return []
-    anchor_ids = [anchor.id for anchor in corpus.read_paraphrases(conn, project_id, event.anchor_id)]
+    anchor_ids = [anchor.id for anchor in read_members(conn, project_id, event.anchor_id)]
     alike = set(twins.of(event.document_id))
     if len(anchor_ids) * len(alike) == 1:
         return []
@@ -174,8 +210,19 @@ def _find_contradictions(conn: Connection, project_id: str, event: Judgement, tw
     ]
 
 
-def _find_caused(conn: Connection, project_id: str, client_id: str) -> list[Judgement]:
-    return [event for event in judgements.read_caused(conn, project_id, client_id) if event.undoes is None]
+def _part_caused(conn: Connection, project_id: str, decision: Judgement) -> tuple[list[Judgement], list[Judgement]]:
+    """What followed from a decision on its own pair, where it says how the decision stands to the words before it, and elsewhere."""
+    caused = [event for event in judgements.read_caused(conn, project_id, decision.client_id) if event.undoes is None]
+    on_top = [event for event in caused if _is_same_pair(event, decision)]
+    return on_top, [event for event in caused if event not in on_top]
+
+
+def _is_same_pair(one: Judgement, other: Judgement) -> bool:
+    return (one.anchor_id, one.document_id) == (other.anchor_id, other.document_id)
+
+
+def _warn(on_top: Sequence[Judgement]) -> list[str]:
+    return [DISPUTE] if any(is_disputed(event) for event in on_top) else []
 
 
 def _tell(conn: Connection, project_id: str, events: Sequence[Judgement]) -> list[AlsoJudged]:

@@ -17,6 +17,7 @@ from core.curation.paraphrases import forget_refused, remember_refused
 from core.model import Anchor, Judgement, Label, PairsmithError, hash_text
 from core.store import corpus, judgements
 from core.store.anchor_groups import read_members
+from core.store.projects import take_turn
 from core.workspace import Workspace
 
 
@@ -38,6 +39,7 @@ def make_group(workspace: Workspace, project_id: str, ids: Sequence[str], *, aut
     """
     at = time.time() if now is None else now
     with workspace.store.write() as conn:
+        take_turn(conn, project_id)
         anchors = {member.id: member for anchor_id in dict.fromkeys(ids) for member in read_members(conn, project_id, anchor_id)}
         if len(anchors) < 2:
             raise PairsmithError("A group has two or more anchors. Name them by their ids.")
@@ -94,13 +96,14 @@ def leave_group(workspace: Workspace, project_id: str, ids: Sequence[str], *, au
     at = time.time() if now is None else now
     wanted = set(ids)
     with workspace.store.write() as conn:
+        take_turn(conn, project_id)
         found = [corpus.get_anchor(conn, project_id, anchor_id) for anchor_id in sorted(wanted)]
-        alone = [anchor.id for anchor in found if anchor.group is None]
+        members = [anchor.id for anchor in read_members(conn, project_id, found[0].id)] if found else []
+        alone = [anchor.id for anchor in found if len(read_members(conn, project_id, anchor.id)) < 2]
         if alone or not found:
             raise PairsmithError(f"Anchor {alone[0]!r} stands in no group, so there is nothing to take apart." if alone else "Name at least one anchor.")
-        if len({anchor.group for anchor in found}) > 1:
+        if len({anchor.question for anchor in found}) > 1:
             raise PairsmithError("These anchors stand in different groups. Take one group apart at a time.")
-        members = [anchor.id for anchor in read_members(conn, project_id, found[0].id)]
         staying = [member for member in members if member not in wanted]
         if len(staying) < 2:
             staying = []
@@ -122,15 +125,22 @@ def _take_back_carried(conn: Connection, project_id: str, members: Sequence[str]
     """Undo each standing word of a member that follows from a decision on another, unless both still stand in the group."""
     undone: list[Judgement] = []
     for word in _read_words(conn, project_id, members):
-        standing = judgements.find_standing(conn, project_id, word.anchor_id, word.document_id)
-        cause = judgements.find_event(conn, project_id, standing.caused_by) if standing is not None and standing.caused_by else None
-        if standing is None or cause is None or cause.anchor_id == word.anchor_id or {word.anchor_id, cause.anchor_id} <= staying:
-            continue
-        event = judgements.undo_judgement(conn, project_id, standing.client_id, author=author, now=at)
-        if event is not None:
-            undone.append(event)
+        last: Judgement | None = None
+        standing: Judgement | None = word
+        while standing is not None and _is_carried(conn, project_id, standing, staying):  # what lay under it may have been carried too
+            last = judgements.undo_judgement(conn, project_id, standing.client_id, author=author, now=at)
+            standing = judgements.find_standing(conn, project_id, word.anchor_id, word.document_id)
+        undone += [last] if last else []
     return undone
 
 
+def _is_carried(conn: Connection, project_id: str, word: Judgement, staying: set[str]) -> bool:
+    cause = judgements.find_event(conn, project_id, word.caused_by) if word.caused_by else None
+    return cause is not None and cause.anchor_id != word.anchor_id and not {word.anchor_id, cause.anchor_id} <= staying
+
+
 def _read_words(conn: Connection, project_id: str, members: Sequence[str]) -> list[Judgement]:
-    return judgements.read_state(conn, project_id, anchor_ids=members)
+    """The present word on each pair of the members, as the event it comes from: an undo that brought it back does not say what it follows from."""
+    words = judgements.read_state(conn, project_id, anchor_ids=members)
+    found = [judgements.find_standing(conn, project_id, word.anchor_id, word.document_id) if word.undoes else word for word in words]
+    return [word for word in found if word is not None]

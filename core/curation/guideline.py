@@ -34,10 +34,11 @@ def read_versions(project: Project) -> Sequence[GuidelineVersion]:
     return [GuidelineVersion(str(item["text"]), str(item["author"]), float(item["saved_at"])) for item in reversed(project.options.get(_NAME, []))]
 
 
-def write_guideline(workspace: Workspace, project_id: str, text: str, author: str, *, now: float | None = None) -> bool:
+def write_guideline(workspace: Workspace, project_id: str, text: str, author: str, *, shown: str | None = None, now: float | None = None) -> bool:
     """Put a new guideline in force; False where the text is the present one. An empty text takes the guideline away.
 
-    Raises `PairsmithError` for anybody but a lead, and for a text of more than `LONGEST` characters.
+    `shown`: the text in force that the author had before them. Raises `PairsmithError` for anybody but a lead, for a text of more than `LONGEST`
+    characters, and where another text than `shown` is in force by now.
     """
     require_lead(workspace.settings, author, "write the guideline")
     clean = text.replace("\0", "").replace("\r\n", "\n").encode("utf-8", "ignore").decode("utf-8").strip()
@@ -45,10 +46,13 @@ def write_guideline(workspace: Workspace, project_id: str, text: str, author: st
         raise PairsmithError(f"The guideline has {len(clean):,} characters; {LONGEST:,} are the most. Nothing was saved. Shorten it, or link to the rest.")
     version = GuidelineVersion(clean, author, time.time() if now is None else now)
     with workspace.store.write() as conn:
+        projects.take_turn(conn, project_id)
         project = projects.get_project(conn, project_id)
         if clean == project.guideline:
             return False
-        versions = [*project.options.get(_NAME, []), asdict(version)][-KEPT:]
+        if shown is not None and shown != project.guideline:
+            by = next((f" by {saved.author}" for saved in read_versions(project)), "")
+            raise PairsmithError(f"Another guideline was saved{by} since you opened this one. Nothing was saved. Read it, then save yours again.")
         projects.set_guideline(conn, project_id, clean)
-        projects.set_options(conn, project_id, {**project.options, _NAME: versions})
+        projects.update_options(conn, project_id, lambda held: {**held, _NAME: [*held.get(_NAME, []), asdict(version)][-KEPT:]})
     return True

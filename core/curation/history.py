@@ -1,7 +1,8 @@
 """Looking back on one decision: what stood before the expert, letter for letter, and whether it can be taken back.
 
 Texts are found by the hash that was stored with the decision, former ones included; one that was not kept is said to be unknown, never replaced by
-what the text is now without saying so. Invariant: only the event that a pair's present word comes from is taken back.
+what the text is now without saying so. Invariant: only the event that a pair's present word comes from is taken back, a dispute by nobody:
+the word that opened it can be, and what experts differ on is settled.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from core.curation.agreement import is_disputed
 from core.curation.review_queue import apply_events
-from core.model import Document, PairsmithError
+from core.model import Document, Judgement, PairsmithError
 from core.store import corpus, former, history, judgements
 from core.store.history import PastEvent
 from core.workspace import Workspace
@@ -66,7 +68,7 @@ def recall_event(workspace: Workspace, project_id: str, client_id: str) -> Recol
             caused=history.list_caused(conn, project_id, client_id),
             cause=history.get_past(conn, project_id, event.caused_by) if event.caused_by else None,
             standing=is_standing,
-            obstacle=_find_obstacle(past, is_standing),
+            obstacle=_find_obstacle(past, standing),
         )
 
 
@@ -80,12 +82,15 @@ def take_back_event(workspace: Workspace, project_id: str, author: str, client_i
         raise PairsmithError(" ".join(refused.values()))
 
 
-def _find_obstacle(past: PastEvent, is_standing: bool) -> str:
+def _find_obstacle(past: PastEvent, standing: Judgement | None) -> str:
     if past.event.undoes is not None:
         return "This event took a judgement back. That cannot be taken back in turn: judge the pair again."
     if past.taken_back_by is not None:
         return "It was taken back already."
-    return "" if is_standing else "The pair was judged again since, and the later judgement stands. Take that one back first."
+    if is_disputed(past.event):
+        return "Experts differ on this pair. Settle it on the agreement page."
+    is_on_top = standing is not None and past.event.client_id in (standing.client_id, standing.caused_by)
+    return "" if is_on_top else "The pair was judged again since, and the later judgement stands. Take that one back first."
 
 
 def _recall_anchor(conn: Connection, project_id: str, anchor_id: str, text_hash: str | None) -> ShownText:

@@ -5,17 +5,18 @@ Invariants: an anchor that is held out, and every paraphrase of one, is not mine
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from core.curation.calibration import Calibration, calibrate
+from core.curation.held_out import forbid_documents, part_anchors
 from core.curation.mining import Mining, MiningInput, mine_candidates
 from core.curation.near_duplicates import ensure_twins
 from core.curation.options import read_options
 from core.curation.overlap import draw_overlap
 from core.curation.split import ensure_split, read_positives
-from core.model import Anchor, CandidateStatus, Document, Label, ModelRecord, PairsmithError, Part
+from core.model import CandidateStatus, Document, Label, ModelRecord, PairsmithError
 from core.retrieval.encoder import embed_anchors, embed_documents
 from core.retrieval.lexical import open_lexical
 from core.retrieval.models import ensure_base_model
@@ -55,8 +56,7 @@ def mine_project(workspace: Workspace, project_id: str, record: ModelRecord, opt
     if not labelled:
         raise PairsmithError("No anchor has an answer yet, so there is nothing to be near to. Label answers on the label page first.")
     training, held_out = part_anchors(anchors, labelled)
-    kept_back = {twins.get(document_id, document_id) for anchor_id in held_out for document_id in labelled.get(anchor_id, ())}
-    forbidden = frozenset(document_id for document_id in ids if twins.get(document_id, document_id) in kept_back)
+    forbidden = forbid_documents(held_out, labelled, twins)
     on_stage("Searching by words", 2, _STEPS)
     index = open_lexical(workspace, project_id)
     lexical = {anchor.id: [document_id for document_id, _ in index.search(anchor.text, options.depth)] for anchor in training}
@@ -86,7 +86,7 @@ def mine_project(workspace: Workspace, project_id: str, record: ModelRecord, opt
             forbidden=forbidden,
             twins=twins,
             parents=parents,
-            groups={anchor.id: anchor.group for anchor in anchors if anchor.group},
+            groups={anchor.id: anchor.question for anchor in anchors},
             model_id=record.id,
             salt=project_id,
             rerank=rerank if reranker else None,
@@ -96,7 +96,7 @@ def mine_project(workspace: Workspace, project_id: str, record: ModelRecord, opt
     on_stage("Saving the queue", 4, _STEPS)
     with workspace.store.write() as conn:
         candidates.replace_candidates(conn, project_id, found, refused=forbidden)
-    draw_overlap(workspace, project_id, read_options(project).overlap)
+        draw_overlap(conn, project_id, read_options(projects.get_project(conn, project_id)).overlap)
     return {
         "anchors": len(training),
         "candidates": len(found),
@@ -115,13 +115,6 @@ def choose_ratio(workspace: Workspace, project_id: str, record: ModelRecord, opt
         return options, None
     calibration = calibrate(workspace, project_id, model_id=record.id)
     return replace(options, suspicious_ratio=calibration.threshold), calibration
-
-
-def part_anchors(anchors: Sequence[Anchor], labelled: Mapping[str, Sequence[str]]) -> tuple[list[Anchor], set[str]]:
-    """The anchors to mine for, and the ids of those held out. A paraphrase of a held-out anchor is held out too."""
-    groups = {anchor.group or anchor.id for anchor in anchors if anchor.part in (Part.DEV, Part.TEST)}
-    held_out = {anchor.id for anchor in anchors if (anchor.group or anchor.id) in groups}
-    return [anchor for anchor in anchors if anchor.part == Part.TRAIN and anchor.id in labelled and anchor.id not in held_out], held_out
 
 
 def read_parents(documents: Sequence[Document], parent_field: str) -> dict[str, str]:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from core.model import PairsmithError, Project
+from core.roles import require_lead
 from core.store import projects
 from core.workspace import Workspace
 
@@ -32,6 +33,13 @@ DEFAULT_KEYS: Mapping[str, str] = {
 RESERVED_KEYS = "cr"
 """Streamlit's own: clear the cache, rerun."""
 
+FOR_LEADS: Mapping[str, str] = {
+    "keys": "the keys of the judging panel",
+    "overlap": "how much of the queue two experts judge",
+    "negatives_target": "how many hard negatives are wanted",
+}
+"""What leads alone may change, since it holds for everybody in the project, in words."""
+
 
 @dataclass(frozen=True)
 class CurationOptions:
@@ -49,21 +57,30 @@ class CurationOptions:
 
 def read_options(project: Project) -> CurationOptions:
     """The options of a project, the default where it has none."""
+    return _choose_known(project.options)
+
+
+def _choose_known(options: Mapping[str, Any]) -> CurationOptions:
     known = {item.name for item in fields(CurationOptions)}
-    return CurationOptions(**{name: value for name, value in project.options.items() if name in known})
+    return CurationOptions(**{name: value for name, value in options.items() if name in known})
 
 
-def change_options(workspace: Workspace, project_id: str, **changes: Any) -> CurationOptions:
-    """Set some options of a project and return them all. Raises `PairsmithError` for a target below 1, and for keys that cannot be told apart or used."""
+def change_options(workspace: Workspace, project_id: str, *, author: str = "", **changes: Any) -> CurationOptions:
+    """Set some options of a project and return them all; `author` is who asks for it.
+
+    Raises `PairsmithError` for a target below 1, for keys that cannot be told apart or used, and where somebody who does not lead changes what holds for
+    everybody who reviews: keys, overlap and target.
+    """
+    for name, what in FOR_LEADS.items():
+        if name in changes:
+            require_lead(workspace.settings, author, f"change {what}")
     if changes.get("negatives_target", 1) < 1:
         raise PairsmithError(f"A target of {changes['negatives_target']} hard negatives an anchor is no target. Give 1 or more.")
     if "keys" in changes:
         changes["keys"] = check_keys(changes["keys"])
     with workspace.store.write() as conn:
-        project = projects.get_project(conn, project_id)
-        options = CurationOptions(**asdict(read_options(project)) | changes)
-        projects.set_options(conn, project_id, {**project.options, **asdict(options)})
-    return options
+        projects.update_options(conn, project_id, lambda held: {**held, **asdict(CurationOptions(**asdict(_choose_known(held)) | changes))})
+        return read_options(projects.get_project(conn, project_id))
 
 
 def check_keys(keys: Mapping[str, str]) -> dict[str, str]:

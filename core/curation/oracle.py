@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from core.curation.shown import add_shown
 from core.model import Judgement, Label, Source, hash_text
 from core.store import candidates, judgements
 from core.workspace import Workspace
@@ -21,10 +22,9 @@ def answer_queue(workspace: Workspace, project_id: str, grades: Mapping[str, Map
         n = 500 if limit is None else min(500, limit - sum(counts.values()))
         with workspace.store.write() as conn:
             leased = candidates.lease_candidates(conn, project_id, AUTHOR, n=n, lease_s=60.0)
-            events = [
-                _answer(item.anchor_id, item.document_id, grades.get(item.anchor_id, {}).get(item.document_id, 0), judgements.last_seq(conn, project_id))
-                for item in leased
-            ]
+            seq = judgements.last_seq(conn, project_id)
+            answers = [_answer(item.anchor_id, item.document_id, grades.get(item.anchor_id, {}).get(item.document_id, 0), seq) for item in leased]
+            events = [add_shown(conn, project_id, event, view="oracle") for event in answers]
             judgements.append_judgements(conn, project_id, events)
         if not leased:
             break

@@ -76,8 +76,7 @@ def group_alike(anchors: Sequence[Anchor], vectors: Floats | None, refused: Iter
     by_group: dict[str, list[int]] = {}
     by_text: dict[str, list[int]] = {}
     for row, anchor in enumerate(anchors):
-        if anchor.group is not None:
-            by_group.setdefault(anchor.group, []).append(row)
+        by_group.setdefault(anchor.question, []).append(row)
         by_text.setdefault(normalise_text(anchor.text), []).append(row)
     for rows in by_group.values():
         for row in rows[1:]:
@@ -194,16 +193,20 @@ def refuse_proposal(workspace: Workspace, project_id: str, ids: Sequence[str]) -
 
 def remember_refused(conn: Connection, project_id: str, ids: Sequence[str]) -> None:
     """Add a refusal to the project's options, in the transaction of `conn`; one that is there already changes nothing."""
-    options = projects.get_project(conn, project_id).options
-    refused = read_refused(options)
-    if sorted(ids) not in refused:
-        projects.set_options(conn, project_id, {**options, REFUSED: [*refused, sorted(ids)]})
+
+    def add(options: Mapping[str, Any]) -> Mapping[str, Any]:
+        refused = read_refused(options)
+        return options if sorted(ids) in refused else {**options, REFUSED: [*refused, sorted(ids)]}
+
+    projects.update_options(conn, project_id, add)
 
 
 def forget_refused(conn: Connection, project_id: str, ids: Collection[str]) -> None:
     """Take out the refusals that keep two of these anchors apart: a person has joined them."""
-    options = projects.get_project(conn, project_id).options
-    refused = read_refused(options)
-    kept = [group for group in refused if len(set(group) & set(ids)) < 2]
-    if kept != refused:
-        projects.set_options(conn, project_id, {**options, REFUSED: kept})
+
+    def take_out(options: Mapping[str, Any]) -> Mapping[str, Any]:
+        refused = read_refused(options)
+        kept = [group for group in refused if len(set(group) & set(ids)) < 2]
+        return options if kept == refused else {**options, REFUSED: kept}
+
+    projects.update_options(conn, project_id, take_out)

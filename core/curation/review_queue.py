@@ -12,14 +12,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from core.curation.agreement import REFEREE
 from core.curation.alike import propose_alike
 from core.curation.fan_out import Followed, Twins, apply_decision, retell, undo_decision
-from core.curation.shown import add_shown, describe_figures
+from core.curation.shown import add_shown, describe_figures, recall_candidate
 from core.curation.twins import read_twins
 from core.model import Candidate, Document, Judgement, Label, PairsmithError, Source
 from core.roles import require_lead
-from core.store import candidates, corpus, judgements
+from core.store import candidates, corpus, decisions, judgements
+from core.store.projects import take_turn
 from core.workspace import Workspace
 
 LEASE_S = 900.0
@@ -159,13 +159,14 @@ def take_over_records(workspace: Workspace, project_id: str, author: str, holder
 def count_skipped(workspace: Workspace, project_id: str, author: str) -> int:
     """How many records this person skipped, and nobody judged since."""
     with workspace.store.read() as conn:
-        return len(judgements.read_own(conn, project_id, author, label=Label.SKIPPED))
+        return len(decisions.read_own(conn, project_id, author, label=Label.SKIPPED))
 
 
 def bring_back_skipped(workspace: Workspace, project_id: str, author: str) -> int:
     """Take this person's skips back, all or none, so that their records come again. Returns how many."""
     with workspace.store.write() as conn:
-        skipped = judgements.read_own(conn, project_id, author, label=Label.SKIPPED)
+        take_turn(conn, project_id)
+        skipped = decisions.read_own(conn, project_id, author, label=Label.SKIPPED)
         for event in skipped:
             judgements.undo_judgement(conn, project_id, event.client_id, author=author)
     return len(skipped)
@@ -174,11 +175,10 @@ def bring_back_skipped(workspace: Workspace, project_id: str, author: str) -> in
 def recent_decisions(workspace: Workspace, project_id: str, author: str, *, n: int = RECENT) -> list[tuple[Judgement, ReviewRecord]]:
     """This person's last decisions in review that still stand, oldest first, each with its record: what undo goes back through after a reload."""
     with workspace.store.read() as conn:
-        own = judgements.read_own(conn, project_id, author, source=Source.MINED, limit=n)
+        own = decisions.read_own(conn, project_id, author, source=Source.MINED, limit=n)
         found = [candidates.find_candidate(conn, project_id, event.anchor_id, event.document_id) for event in own]
-    pairs = [(event, candidate) for event, candidate in zip(own, found, strict=True) if candidate is not None]
-    records = _to_records(workspace, project_id, [candidate for _, candidate in pairs])
-    return list(zip([event for event, _ in pairs], records, strict=True))[::-1]
+    records = _to_records(workspace, project_id, [candidate or recall_candidate(event) for event, candidate in zip(own, found, strict=True)])
+    return list(zip(own, records, strict=True))[::-1]
 
 
 def mark_answer(
@@ -200,11 +200,9 @@ def mark_answer(
 def take_back(workspace: Workspace, project_id: str, author: str, *, client_id: str, anchor_id: str, document_id: str) -> Followed | None:
     """Undo the present word on a pair, with all that followed from it, by the new event `client_id`. None when nothing stands."""
     with workspace.store.write() as conn:
+        take_turn(conn, project_id)
         standing = judgements.find_standing(conn, project_id, anchor_id, document_id)
-        if standing is None:
-            return None
-        taken = standing.caused_by if standing.author == REFEREE and standing.caused_by else standing.client_id
-        return undo_decision(conn, project_id, taken, author=author, undo_id=client_id)
+        return None if standing is None else undo_decision(conn, project_id, standing.client_id, author=author, undo_id=client_id)
 
 
 def _read_event(event: Mapping[str, Any], client_id: str, author: str) -> Judgement:

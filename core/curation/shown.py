@@ -2,7 +2,8 @@
 
 It is written by the server when the decision is applied, from the candidate's row and the texts as they are then. Names: `anchor` (hash of its
 text), `document` (content hash), `positives` ([[id, hash], …]), `status`, `reason`, `ratio`, `similarity`, `dense_rank`, `lexical_rank`, `audit`,
-`model` (of the candidate, where it is one), `query` (what was searched) and `view` (panel, buttons, search, cli or alike). What is not known is left out.
+`model` (of the candidate, where it is one), `query` (what was searched) and `view` (panel, buttons, search, cli, alike, settle or
+oracle), `saw` (client id of the word on the pair that was on the screen). What is not known is left out.
 """
 
 from __future__ import annotations
@@ -13,11 +14,20 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from core.model import Candidate, Judgement, hash_text
+from core.model import Candidate, CandidateStatus, Judgement, hash_text
 from core.store import candidates, corpus
 
 ALIKE = "like a document you marked as an answer"
 """The reason of a candidate that came by "more like this": a decision on it has the view `alike`."""
+
+
+REVIEW_VIEWS = ("panel", "buttons", "cli", "alike")
+"""Where candidates are reviewed; a mark made by searching, or a word carried over to a paraphrase, has another view."""
+
+
+def was_reviewed(event: Judgement) -> bool:
+    """Whether a decision was made in review, as far as what was shown says where; decisions older than that note were."""
+    return (event.shown or {}).get("view", "panel") in REVIEW_VIEWS
 
 
 def add_shown(conn: Connection, project_id: str, event: Judgement, *, view: str, positives: Sequence[str] = (), query: str = "") -> Judgement:
@@ -39,6 +49,24 @@ def add_shown(conn: Connection, project_id: str, event: Judgement, *, view: str,
         shown |= _name_figures(candidate)
         view = "alike" if candidate.reason == ALIKE and view == "panel" else view
     return replace(event, shown=shown | {"view": view})
+
+
+def recall_candidate(event: Judgement) -> Candidate:
+    """The candidate as it was when it was judged, for a pair that mining has left out since; without figures where none were noted."""
+    shown = event.shown or {}
+    return Candidate(
+        anchor_id=event.anchor_id,
+        document_id=event.document_id,
+        status=CandidateStatus(shown.get("status", CandidateStatus.PROPOSED)),
+        reason=str(shown.get("reason", "")),
+        priority=0.0,
+        similarity=float(shown.get("similarity", 0.0)),
+        ratio=shown.get("ratio"),
+        dense_rank=shown.get("dense_rank"),
+        lexical_rank=shown.get("lexical_rank"),
+        model_id=str(shown.get("model", "")),
+        audit=bool(shown.get("audit", False)),
+    )
 
 
 def describe_figures(candidate: Candidate) -> str:

@@ -99,7 +99,7 @@ def plan_split(workspace: Workspace, project_id: str) -> Split:
     with workspace.store.read() as conn:
         anchors = corpus.read_anchors(conn, project_id)
         positives = read_positives(judgements.read_qrels(conn, project_id))
-    groups = {anchor.id: anchor.group for anchor in anchors if anchor.group is not None}
+    groups = {anchor.id: anchor.question for anchor in anchors}
     components, warning = loosen_components(positives, read_twins(workspace, project_id) or {}, groups)
     standing = {anchor.id: anchor.part for anchor in anchors if anchor.part is not None and anchor.id in positives}
     return Split(components, assign_parts(components, standing), warning)

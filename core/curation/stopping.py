@@ -6,7 +6,7 @@ No torch here: pages show it. Rules stand in constants with names; words are for
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 from core.curation.audit import AuditEstimate, estimate_left
 from core.curation.options import read_options
 from core.model import Label, Part, ValuePoint
-from core.store import projects, value_points
+from core.store import judgements, projects, value_points
 from core.workspace import Workspace
 
 RECENT = 100
@@ -117,15 +117,22 @@ def point_to_json(point: ValuePoint) -> dict[str, Any]:
     }
 
 
-def read_stopping(workspace: Workspace, project_id: str, *, author: str | None = None) -> Stopping:
-    """The figures of a project as they are now; the pace is that of `author` where given and timed, else everybody's. Raises `NotFound`."""
+def read_stopping(
+    workspace: Workspace, project_id: str, *, author: str | None = None, estimate: Callable[[Workspace, str], AuditEstimate | None] = estimate_left
+) -> Stopping:
+    """The figures of a project as they are now; the pace is that of `author` where given and timed, else everybody's. Raises `NotFound`.
+
+    `estimate`: what tells the answers left, `estimate_left` or a cache over it: it is the dearest of the figures.
+    """
     with workspace.store.read() as conn:
         wanted = read_options(projects.get_project(conn, project_id)).negatives_target
         reviewed = value_points.count_negatives(conn, project_id)
         timed = value_points.recent_active_ms(conn, project_id, PACE_OF, author=author)
         labels = value_points.recent_labels(conn, project_id, PACE_OF)
         points = value_points.list_points(conn, project_id)
+        points = [point for point in points if point.truth == points[-1].truth]
         parts = value_points.count_answered(conn, project_id)
+        stale = bool(points) and (points[-1].anchors != parts[Part.DEV] or judgements.count_changes(conn, project_id, Part.DEV, points[-1].last_seq) > 0)
         since = value_points.count_decisions(conn, project_id, after_seq=points[-1].last_seq if points else 0)
     target = Target(
         wanted=wanted,
@@ -136,7 +143,7 @@ def read_stopping(workspace: Workspace, project_id: str, *, author: str | None =
         pace_s=find_pace(timed),
         yield_share=sum(label == Label.HARD_NEGATIVE for label in labels) / len(labels) if labels else None,
     )
-    return Stopping(target, estimate_left(workspace, project_id), points, advise(points, development=parts[Part.DEV]), since)
+    return Stopping(target, estimate(workspace, project_id), points, advise(points, development=parts[Part.DEV], stale=stale), since)
 
 
 def find_pace(active_ms: Sequence[int]) -> float | None:
@@ -144,19 +151,24 @@ def find_pace(active_ms: Sequence[int]) -> float | None:
     return statistics.median(min(value, LONGEST_MS) for value in active_ms) / 1000.0 if active_ms else None
 
 
-def advise(points: Sequence[ValuePoint], *, development: int) -> Word:
-    """What the curve says of the last `RECENT` or so judgements.
+def advise(points: Sequence[ValuePoint], *, development: int, stale: bool = False) -> Word:
+    """What the curve says of the last `RECENT` or so judgements; nothing where it is `stale` or there are too few development anchors now.
 
     Go on where they added a gain that is surely above 0, or one of `LEAST_GAIN` or more that chance could still explain; level where the gain is smaller;
     worse where it is surely below 0; too few where there is no point that far back, or the interval is wider than `WIDEST` to each side and holds 0.
     """
-    if not points:
-        words = explain_few(development) if development < FEWEST_DEVELOPMENT else "Nothing was measured yet: the first point comes after the next judgements."
-        return Word(Advice.TOO_FEW, words)
-    newest = points[-1]
-    added = newest.added
-    if added is None:
-        return Word(Advice.TOO_FEW, f"Too few judgements to say: {newest.judged} so far, {RECENT} are needed to tell a gain from chance.")
+    missing = ""
+    if development < FEWEST_DEVELOPMENT:
+        missing = explain_few(development)
+    elif not points:
+        missing = "Nothing was measured yet: the first point comes after the next judgements."
+    elif stale:
+        missing = "Measured before the development answers changed: it says nothing of now. It is measured again after the next judgements."
+    elif points[-1].added is None:
+        missing = f"Too few judgements to say: {points[-1].judged} so far, {RECENT} are needed to tell a gain from chance."
+    if missing or not points or points[-1].added is None:
+        return Word(Advice.TOO_FEW, missing)
+    newest, added = points[-1], points[-1].added
     figures = f"{added.gain:+.3f} ({added.low:+.3f} to {added.high:+.3f})".replace("-", "−")
     last = f"The last {added.judgements} judgements"
     if added.high < 0:

@@ -1,24 +1,25 @@
 """Anchors from a table or from pasted lines: what would come in, shown before anything does, and storing it, all or nothing.
 
-A table is CSV or TSV with a header; which of its columns is the question, the id and the group is chosen. Invariants: a text that is there already, or was
-given before, is not added again; nothing replaces an anchor of the project; a fault names its line.
+A table is read by the rules of every other one (`core.ingest.tables`); which of its columns is the question, the id and the group is guessed or chosen.
+Invariants: a text that is there already, or was given before, is not added again; nothing replaces an anchor of the project; a fault names its line.
 """
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import Connection
 
 from core.ingest.bundle import ImportRefused, Problem
-from core.ingest.lines import check_text, read_lines
-from core.model import Anchor, PairsmithError, hash_text
+from core.ingest.columns import TableKind, guess_map
+from core.ingest.lines import check_id, check_text
+from core.ingest.tables import Table, read_pasted_table, read_table
+from core.model import Anchor, hash_text
 from core.store import corpus
 
+PASTED = Path("pasted text")
 MOST_ROWS = 100_000
 MOST_CHARS = 4_000
 """A longer text is no question: most likely another column was meant."""
@@ -52,55 +53,46 @@ class AnchorPlan:
     problems: Sequence[Problem] = ()
 
 
-def read_header(source: Path | str) -> list[str]:
-    """The names of a table's columns, none where it has no line. `source` is a file, or the text itself. Raises `PairsmithError` for a broken one."""
-    problems: list[Problem] = []
-    numbered = _number_lines(source, problems)
-    try:
-        header: list[str] = next(_open_table(numbered), [])
-    except csv.Error as error:
-        raise PairsmithError(f"The first line is no header that can be read: {error}. Give one name a column.") from error
-    if problems:
-        raise ImportRefused(problems)
-    return [name.strip() for name in header]
+def read_anchor_columns(source: Path | str) -> tuple[list[str], AnchorColumns]:
+    """The names of a table's columns, none where it has no line, and which of them are what by their names.
 
-
-def read_anchor_table(source: Path | str, columns: AnchorColumns) -> tuple[list[NumberedAnchor], list[Problem]]:
-    """The anchors of a CSV or TSV (told apart by the header's separator: tab, semicolon or comma), in order, and every fault with its line.
-
-    `source` is a file, or the text itself. A row without any text is passed over. An anchor without an id is named by its text.
+    `source` is a file, or the text itself. Raises `ImportRefused` for a header that cannot be read.
     """
     problems: list[Problem] = []
-    numbered = _number_lines(source, problems)
-    file = _file_of(source)
-    rows = _open_table(numbered)
+    table = _open_table(source, problems, limit=1)
+    if not table.columns:
+        if _is_empty(source):
+            return [], AnchorColumns("")
+        raise ImportRefused(problems)
+    guess = guess_map(table, TableKind.ANCHORS)
+    return list(table.columns), AnchorColumns(guess.column("text") or "", guess.column("id") or "", guess.column("group") or "")
+
+
+def read_anchor_table(source: Path | str, columns: AnchorColumns | None = None) -> tuple[list[NumberedAnchor], list[Problem]]:
+    """The anchors of a table as `core.ingest.tables` reads it, in order, and every fault with its line.
+
+    `source` is a file, or the text itself. `columns`: which are what, by their names where it is None. A row without any text is passed over. An anchor
+    without an id is named by its text.
+    """
+    problems: list[Problem] = []
+    table = _open_table(source, problems)
+    if not table.columns:
+        return [], problems
+    if columns is None:
+        guess = guess_map(table, TableKind.ANCHORS)
+        columns = AnchorColumns(guess.column("text") or "", guess.column("id") or "", guess.column("group") or "")
+    missing = [name for name in (columns.question, columns.id, columns.group) if name and name not in table.columns]
+    if missing or not columns.question:
+        what = f"the column {missing[0]!r} is not there" if missing else "no column is named as the question"
+        return [], [*problems, Problem(table.path.name, 1, f"{what}; its columns are: {', '.join(table.columns)}.")]
     found: list[NumberedAnchor] = []
-    try:
-        header: list[str] = [name.strip() for name in next(rows, [])]
-        missing = [name for name in (columns.question, columns.id, columns.group) if name and header.count(name) != 1]
-        if missing or not columns.question:
-            have = ", ".join(header) or "none"
-            what = f"the column {missing[0]!r} is not there once" if missing else "no column is named as the question"
-            return [], [*problems, Problem(file.name, 1, f"{what}; its columns are: {have}.")]
-        begin = rows.line_num
-        for row in rows:
-            line = numbered[begin][0]
-            begin = rows.line_num
-            if not any(cell.strip() for cell in row):
-                continue
-            if len(row) != len(header):
-                problems.append(
-                    Problem(file.name, line, f"the row has {len(row)} cells, the header {len(header)}; put cells that hold the separator in quotes.")
-                )
-                continue
-            values = dict(zip(header, row, strict=True))
-            group = values[columns.group].strip() if columns.group else ""
-            anchor_id = values[columns.id].strip() if columns.id else ""
-            _add(found, problems, file, line, values[columns.question], anchor_id, group, named=bool(columns.id))
-    except csv.Error as error:
-        problems.append(Problem(file.name, numbered[min(rows.line_num, len(numbered)) - 1][0] if numbered else 1, f"the table is broken: {error}."))
+    for line, cells in table.rows:
+        if not any(str(cell).strip() for cell in cells.values()):
+            continue
+        anchor_id, group = (str(cells[name]).strip() if name else "" for name in (columns.id, columns.group))
+        _add(found, problems, table.path, line, cells[columns.question], anchor_id, group, named=bool(columns.id))
     if len(found) > MOST_ROWS:
-        problems.append(Problem(file.name, 0, f"it holds {len(found):,} questions, {MOST_ROWS:,} at most come in at once; split it."))
+        problems.append(Problem(table.path.name, 0, f"it holds {len(found):,} questions, {MOST_ROWS:,} at most come in at once; split it."))
     return found, problems
 
 
@@ -108,11 +100,12 @@ def read_anchor_lines(pasted: str) -> tuple[list[NumberedAnchor], list[Problem]]
     """The anchors of pasted text, one a line, blank lines passed over, and every fault with its line."""
     problems: list[Problem] = []
     found: list[NumberedAnchor] = []
-    for line, text in _number_lines(pasted, problems):
+    clean = pasted.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    for line, text in enumerate(clean.split("\n"), start=1):
         if text.strip():
-            _add(found, problems, _file_of(pasted), line, text, "", "", named=False)
+            _add(found, problems, PASTED, line, text, "", "", named=False)
     if len(found) > MOST_ROWS:
-        problems.append(Problem(_file_of(pasted).name, 0, f"{len(found):,} questions were pasted, {MOST_ROWS:,} at most come in at once; split them."))
+        problems.append(Problem(PASTED.name, 0, f"{len(found):,} questions were pasted, {MOST_ROWS:,} at most come in at once; split them."))
     return found, problems
 
 
@@ -159,23 +152,13 @@ def _add(found: list[NumberedAnchor], problems: list[Problem], file: Path, line:
         problems.append(Problem(file.name, line, f"the question has {len(text):,} characters, {MOST_CHARS:,} at most; is it the right column?"))
     elif named and not anchor_id:
         problems.append(Problem(file.name, line, "the id is empty; fill it in, or choose no id column."))
-    else:
+    elif not anchor_id or check_id(anchor_id, "the id", file, line, problems) is not None:
         found.append(NumberedAnchor(line, Anchor(anchor_id or "a-" + hash_text(text)[:16], text, group=group or None), has_id=bool(anchor_id)))
 
 
-def _file_of(source: Path | str) -> Path:
-    return source if isinstance(source, Path) else Path("pasted text")
+def _is_empty(source: Path | str) -> bool:
+    return not (source.stat().st_size if isinstance(source, Path) else source.strip())
 
 
-def _number_lines(source: Path | str, problems: list[Problem]) -> list[tuple[int, str]]:
-    """All lines with their numbers from 1."""
-    if isinstance(source, Path):
-        return list(read_lines(source, problems, blank=True))
-    clean = source.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
-    return list(enumerate(clean.split("\n"), start=1))
-
-
-def _open_table(numbered: Sequence[tuple[int, str]]) -> Any:
-    head = numbered[0][1] if numbered else ""
-    separator = max("\t;,", key=lambda mark: (head.count(mark), mark == ","))
-    return csv.reader((text + "\n" for _, text in numbered), delimiter=separator, strict=True)
+def _open_table(source: Path | str, problems: list[Problem], *, limit: int | None = None) -> Table:
+    return read_table(source, problems, limit=limit) if isinstance(source, Path) else read_pasted_table(PASTED.name, source, problems)

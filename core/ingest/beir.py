@@ -18,6 +18,7 @@ from core.model import Anchor, Document, Judgement, Label, Part, Source, hash_te
 
 MAX_GRADE = 1_000
 """A higher score is no grade, but a retrieval score that came here by mistake."""
+_PARTS = {part.value: part for part in Part} | dict.fromkeys(("validation", "valid", "val"), Part.DEV)
 _WHOLE = re.compile(r"[+-]?[0-9]{1,30}")
 
 
@@ -41,8 +42,16 @@ def read_judgements(path: Path, known: Known) -> Bundle:
 
 
 def read_part(value: Any) -> Part | None:
-    """The part of the split of this name; None for anything else."""
-    return Part(value) if isinstance(value, str) and value in {part.value for part in Part} else None
+    """The part of the split of this name, in large or small letters, `validation`, `valid` and `val` for dev; None for anything else."""
+    return _PARTS.get(value.strip().casefold()) if isinstance(value, str) else None
+
+
+def check_part(value: Any, path: Path, number: int, problems: list[Problem]) -> Part | None:
+    """The part of the split that a row names, None where it names none, or None with a problem noted where it names something else."""
+    part = read_part(value)
+    if part is None and value is not None and (not isinstance(value, str) or value.strip()):
+        problems.append(Problem(path.name, number, f"the part {value!r:.40} is none of train, dev and test; mend it, leave it empty, or leave the column out."))
+    return part
 
 
 def _read_judgements(files: Sequence[Path], problems: list[Problem], anchors: tuple[set[str], str], documents: tuple[set[str], str]) -> list[Judgement]:
@@ -84,7 +93,7 @@ def read_queries(path: Path, problems: list[Problem]) -> list[Anchor]:
 
 
 def make_anchor(anchor_id: str, text: str, fields: Mapping[str, str]) -> Anchor:
-    """An anchor whose `fields` may name its group and part."""
+    """An anchor whose `fields` may name its group and part; a `part` that is none of a split, such as a chapter, stays a field."""
     part = read_part(fields.get("part"))
     plain = {name: value for name, value in fields.items() if not (name == "group" and value) and not (name == "part" and part)}
     return Anchor(anchor_id, text, part, fields.get("group") or None, plain)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import groupby
 
 from sqlalchemy import Connection
 
@@ -42,6 +41,8 @@ class Bundle:
     """Events of another home's log, in its order: appended as they are, where `judgements` are a file's word on what a pair is now."""
     notes: Sequence[str] = ()
     """What a person should know before it comes in, such as files that were passed over."""
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """Of a table, what each of its columns was taken for."""
 
     @property
     def counts(self) -> dict[str, int]:
@@ -67,7 +68,8 @@ class ImportRefused(PairsmithError):
 def store_bundle(conn: Connection, project_id: str, bundle: Bundle) -> dict[str, int]:
     """Store all of it in the transaction of `conn`. Returns how many of each were new or changed.
 
-    A part of the split is taken only by anchors that have none: what was held out stays so; a file that names no group leaves it as it is.
+    A part of the split is taken only by anchors that have none: what was held out stays so. A group is taken only by anchors that have none, too: people
+    made the one here. Events of another home's log are appended in their order, with their times, after what was said here: their last word on a pair stands.
     Raises `ImportRefused` when the bundle has problems, `PairsmithError` when a judgement names what neither bundle nor project has, or an event's id
     stands for another event here.
     """
@@ -80,15 +82,14 @@ def store_bundle(conn: Connection, project_id: str, bundle: Bundle) -> dict[str,
     }
     corpus.set_parts(conn, project_id, parts)
     refuse_other_events(conn, project_id, bundle.events)
-    for recorded_at, events in groupby(bundle.events, lambda event: event.recorded_at):
-        stored["judgements"] += judgements.append_judgements(conn, project_id, events, now=recorded_at)
+    stored["judgements"] += judgements.append_judgements(conn, project_id, bundle.events, keep_times=True) if bundle.events else 0
     return stored
 
 
 def settle_anchors(conn: Connection, project_id: str, anchors: Sequence[Anchor]) -> list[Anchor]:
-    """The anchors as they would stand: one that names no group keeps the one it has here."""
+    """The anchors as they would stand: one that has a group here keeps it, whatever the file names, and with it the words that its group carried."""
     groups = {anchor.id: anchor.group for anchor in corpus.read_anchors(conn, project_id) if anchor.group is not None} if anchors else {}
-    return [replace(anchor, group=groups[anchor.id]) if anchor.group is None and anchor.id in groups else anchor for anchor in anchors]
+    return [replace(anchor, group=groups.get(anchor.id, anchor.group)) for anchor in anchors]
 
 
 def find_new_parts(conn: Connection, project_id: str, bundle: Bundle) -> dict[str, Part]:

@@ -44,6 +44,26 @@ def choose_judgements(conn: Connection, project_id: str, coming: Sequence[Judgem
     return list(chosen.values())
 
 
+def find_overruled(conn: Connection, project_id: str, events: Sequence[Judgement]) -> dict[tuple[str, str], bool]:
+    """The pairs whose word here another home's log, appended after it, would replace by another one; for each, whether the word here is the later one.
+
+    A pair of which every event here stands in that log too is none of them: there the log only goes on. Times are `recorded_at`; without one in the log
+    the word here counts as the later.
+    """
+    ids = {event.client_id for event in events}
+    known = judgements.known_events(conn, project_id, sorted(ids))
+    last = {(event.anchor_id, event.document_id): event for event in events if event.client_id not in known}
+    if not last:
+        return {}
+    own = {(event.anchor_id, event.document_id) for event in judgements.read_log(conn, project_id) if event.client_id not in ids}
+    state = {(item.anchor_id, item.document_id): item for item in judgements.read_state(conn, project_id)}
+    return {
+        pair: event.recorded_at is None or (state[pair].recorded_at or 0) > event.recorded_at
+        for pair, event in last.items()
+        if pair in own and pair in state and not _says_same(state[pair], event, graded=True)
+    }
+
+
 def _had_word(log: Sequence[Judgement], coming: Judgement, *, graded: bool) -> bool:
     """Whether the pair once said what is coming: by an import, or by a person who did not take it back."""
     taken_back = {event.undoes for event in log if event.undoes}

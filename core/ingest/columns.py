@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from core.ingest.beir import MAX_GRADE, make_anchor
+from core.ingest.beir import MAX_GRADE, check_part
 from core.ingest.bundle import Bundle, Problem
 from core.ingest.known import Known, Names
 from core.ingest.lines import check_id, check_text
@@ -39,6 +39,7 @@ ROLES: Mapping[TableKind, Sequence[str]] = {
 }
 """What a column can be, each once but `negative`; besides `field` (not with pairs) and `leave out`."""
 _ANCHOR = ("anchor", "query", "question", "prompt", "frage", "anfrage")
+_PASSAGE = ("document", "positive", "pos", "answer", "antwort", "passage", "context", "text")
 _NAMES: Mapping[TableKind, Mapping[str, Sequence[str]]] = {
     TableKind.DOCUMENTS: {
         "text": ("text", "body", "content", "passage", "document", "clause", "paragraph", "chunk"),
@@ -53,8 +54,8 @@ _NAMES: Mapping[TableKind, Mapping[str, Sequence[str]]] = {
     },
     TableKind.PAIRS: {
         "anchor": _ANCHOR,
-        "document": ("document", "positive", "pos", "answer", "passage"),
-        "grade": ("grade", "score", "relevance", "label", "rating"),
+        "document": _PASSAGE,
+        "grade": ("grade", "score", "relevance", "label", "rating", "bewertung"),
         "anchor_id": ("anchor_id", "query_id", "qid"),
         "document_id": ("document_id", "corpus_id", "doc_id", "docid", "positive_id", "passage_id", "pid"),
         "group": ("group", "group_id"),
@@ -131,7 +132,7 @@ def read_by_map(table: Table, chosen: ColumnMap, problems: list[Problem], known:
         problems.extend(Problem(table.path.name, 1, fault) for fault in faults if table.columns)
         return Bundle(problems=problems)
     if chosen.kind == TableKind.PAIRS:
-        return _read_pairs(table, chosen, problems, known or Known())
+        return replace(_read_pairs(table, chosen, problems, known or Known()), columns=chosen.roles)
     records: dict[str, Any] = {}
     held = known or Known()
     is_documents = chosen.kind == TableKind.DOCUMENTS
@@ -147,7 +148,11 @@ def read_by_map(table: Table, chosen: ColumnMap, problems: list[Problem], known:
     if not records and not problems:
         problems.append(Problem(table.path.name, 1, "the table has a header and no rows."))
     found = list(records.values())
-    return Bundle(documents=found, problems=problems) if chosen.kind == TableKind.DOCUMENTS else Bundle(anchors=found, problems=problems)
+    if is_documents:
+        return Bundle(documents=found, problems=problems, columns=chosen.roles)
+    kept = [column for column, role in chosen.roles.items() if role == FIELD]
+    said = f"Each row is taken for a question, and {', '.join(kept[:10])} for fields of it. Where one holds the answer, say so (--map document=COLUMN)."
+    return Bundle(anchors=found, problems=problems, columns=chosen.roles, notes=[said] if kept else [])
 
 
 def name_field(name: str) -> str:
@@ -160,7 +165,8 @@ def _guess_kind(table: Table) -> TableKind:
     plain = {re.sub(r"[\s-]+", "_", column.lower()) for column in table.columns}
     pairs = _NAMES[TableKind.PAIRS]
     has_anchor = bool(plain & {*pairs["anchor"], *pairs["anchor_id"]})
-    if has_anchor and plain & {*pairs["document"], *pairs["document_id"]}:
+    passages = {*_PASSAGE} if plain & {*_ANCHOR} else {*_PASSAGE} - {"text"}  # beside the id of a question, a text is the question's
+    if has_anchor and plain & {*passages, *pairs["document_id"]}:
         return TableKind.PAIRS
     is_named = re.match(r"(quer|anchor|question|topic)", table.path.stem.lower()) is not None
     if is_named or (has_anchor and not plain & {*_NAMES[TableKind.DOCUMENTS]["text"]}):
@@ -181,12 +187,12 @@ def _read_record(table: Table, chosen: ColumnMap, number: int, cells: Mapping[st
     }
     checked = [check_text(part, "a cell", table.path, number, problems, empty=True) for item in fields.items() for part in item]
     title = check_text(own.get("title", ""), "the title", table.path, number, problems, empty=True)
+    part = check_part(own.get("part"), table.path, number, problems)
     if len(problems) > before or None in checked or text is None or title is None:
         return None
     if chosen.kind == TableKind.DOCUMENTS:
         return Document(record_id or names.name(f"{title} {text}".strip()), text, title, fields)
-    made = make_anchor(record_id or names.name(text), text, {role: own[role] for role in ("group", "part") if own.get(role)})
-    return Anchor(made.id, text, made.part, made.group, fields)
+    return Anchor(record_id or names.name(text), text, part, own.get("group") or None, fields)
 
 
 def _read_pairs(table: Table, chosen: ColumnMap, problems: list[Problem], known: Known) -> Bundle:

@@ -16,8 +16,6 @@ from core.ingest.known import Known
 from core.ingest.pairs import PairReader
 from core.model import Part
 
-_PARTS = {"validation": Part.DEV.value, "valid": Part.DEV.value}
-
 
 def read_datasets(folder: Path, known: Known | None = None) -> Bundle:
     """The pairs of a folder of data sets. Every fault is a `Problem` with its file and row, counted from 1."""
@@ -26,11 +24,11 @@ def read_datasets(folder: Path, known: Known | None = None) -> Bundle:
     for path, part in _find_files(folder, problems):
         reader.path = Path(" - ".join(path.relative_to(folder).parts))  # messages name the last part of a path
         for number, row in _read_arrow(path, problems, reader.path.name):
-            reader.take(number, row | {"part": row.get("part", part)})
+            reader.take(number, row | {"part": row.get("part", part and part.value)})
     return reader.finish()
 
 
-def _find_files(folder: Path, problems: list[Problem]) -> Iterator[tuple[Path, str | None]]:
+def _find_files(folder: Path, problems: list[Problem]) -> Iterator[tuple[Path, Part | None]]:
     """The Arrow files with the part each belongs to, in the order of their names."""
     for marker in sorted(folder.rglob("dataset_dict.json")):
         try:
@@ -39,9 +37,8 @@ def _find_files(folder: Path, problems: list[Problem]) -> Iterator[tuple[Path, s
             problems.append(Problem(str(marker.relative_to(folder)), 0, "it does not name the parts of the data set; save it again."))
             continue
         for name in splits:
-            part = _PARTS.get(str(name), str(name))
             for path in sorted((marker.parent / str(name)).glob("*.arrow")):
-                yield path, part if read_part(part) else None
+                yield path, read_part(str(name))
 
 
 def _read_arrow(path: Path, problems: list[Problem], name: str) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -49,6 +49,8 @@ WORDS = {
 _LINES = (".jsonl", ".json", ".ndjson")
 _TABLES = (".csv", ".tsv", ".parquet")
 _QRELS = (".qrels", ".qrel", ".trec")
+_QUERY_IDS = ("query-id", "queryid", "qid", "topic")
+_DOCUMENT_IDS = ("corpus-id", "corpusid", "doc-id", "docid", "docno", "document-id", "pid")
 
 
 @contextmanager
@@ -82,6 +84,21 @@ def recognise(path: Path) -> Kind:
     )
 
 
+def find_kinds(path: Path) -> list[Kind]:
+    """What can lie at `path` by its ending, the kind it is taken for first. Raises what `recognise` raises."""
+    kind = recognise(path)
+    if path.is_dir():
+        return [kind]
+    ending = path.suffix.lower()
+    if ending in _LINES:
+        fits = [Kind.PAIRS, Kind.DOCUMENTS, Kind.ANCHORS, Kind.LOG]
+    elif ending in ENDINGS:
+        fits = [Kind.TEXTS, Kind.QRELS]
+    else:
+        fits = [Kind.TABLE, Kind.QRELS] if ending == ".tsv" else []
+    return [kind, *(other for other in fits if other != kind)]
+
+
 def _recognise_folder(path: Path) -> Kind:
     if (path / "corpus.jsonl").exists():
         return Kind.BEIR
@@ -108,10 +125,12 @@ def _recognise_lines(path: Path) -> Kind:
 
 
 def _looks_like_qrels(path: Path) -> bool:
-    """Whether the first lines are TREC's four columns or BEIR's three, the last of them a whole number."""
+    """Whether the first lines are TREC's four columns or BEIR's three: under a header that names ids, or ids without white space and a whole number."""
     lines = [text for _, text in islice(read_lines(path, []), 3)]
-    rows = [text.split("\t") if "\t" in text else text.split() for text in lines]
-    if rows and rows[0][-1].strip().lower() in ("score", "relevance") and len(rows[0]) in (3, 4):
-        return True
+    rows = [[cell.strip() for cell in (text.split("\t") if "\t" in text else text.split())] for text in lines]
+    if rows and len(rows[0]) in (3, 4):
+        query, document, grade = (rows[0][place].lower().replace("_", "-") for place in (0, -2, -1))
+        if query in _QUERY_IDS and document in _DOCUMENT_IDS and grade in ("score", "relevance", "grade"):
+            return True
     columns = (4,) if path.suffix.lower() == ".txt" else (3, 4)
-    return bool(rows) and all(len(row) in columns and row[-1].strip().lstrip("+-").isdigit() for row in rows)
+    return bool(rows) and all(len(row) in columns and not any(" " in cell for cell in row) and row[-1].lstrip("+-").isdigit() for row in rows)

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from core.ingest.beir import MAX_GRADE, import_judgement, read_part
+from core.ingest.beir import MAX_GRADE, check_part, import_judgement
 from core.ingest.bundle import Bundle, Problem
 from core.ingest.known import Known, Names
 from core.ingest.lines import check_id, check_text, read_objects
@@ -57,13 +57,6 @@ def collect_pairs(path: Path, rows: Iterable[tuple[int, Mapping[str, Any]]], pro
     for number, row in rows:
         reader.take(number, row)
     return reader.finish()
-
-
-def read_pasted_anchors(pasted: str) -> list[Anchor]:
-    """Anchors from pasted text, one a line, in order, each once; blank lines are passed over and what no database can hold is left out."""
-    clean = pasted.replace("\0", "").encode("utf-8", "ignore").decode("utf-8")
-    texts = dict.fromkeys(line.strip() for line in clean.splitlines() if line.strip())
-    return [Anchor("a-" + hash_text(text)[:16], text) for text in texts]
 
 
 class PairReader:
@@ -123,16 +116,20 @@ class PairReader:
         own_id = check_id(found["anchor_id"], "anchor_id", self.path, number, self.problems) if found.get("anchor_id") is not None else None
         group = check_id(found["group"], "group", self.path, number, self.problems) if found.get("group") is not None else None
         anchor_id = self._anchor_names.name(text, own_id)
+        part = check_part(found.get("part"), self.path, number, self.problems)
         held = self.known.anchors.get(anchor_id, Anchor(anchor_id, text))
-        anchor = replace(held, text=text, group=group or held.group, part=read_part(found.get("part")) or held.part)
-        if self.anchors.setdefault(anchor_id, anchor).text != text:
+        above = self.anchors.get(
+            anchor_id, replace(held, text=text, group=None)
+        )  # the group here is looked up when it is stored: it may be taken apart until then
+        if above.text != text:
             self.problems.append(Problem(self.path.name, number, f"the anchor_id {anchor_id!r} stands for another text above."))
             return None
-        return anchor
+        self.anchors[anchor_id] = replace(above, group=above.group or group, part=above.part or part)
+        return self.anchors[anchor_id]
 
     def take_known(self, number: int, anchor_id: str, document_id: str, grade: int | None) -> None:
         """Add a row that names both its records by ids which the project has."""
-        self.anchors.setdefault(anchor_id, self.known.anchors[anchor_id])
+        self.anchors.setdefault(anchor_id, replace(self.known.anchors[anchor_id], group=None))
         self.graded = self.graded or grade is not None
         self._take_grade(anchor_id, document_id, IMPORT_GRADE if grade is None else grade, number)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
 from core.ingest.bundle import Bundle, find_new_parts, settle_anchors
-from core.ingest.choice import choose_judgements
+from core.ingest.choice import choose_judgements, find_overruled
 from core.model import Anchor, Document
 from core.store import corpus, judgements
 
@@ -37,6 +37,8 @@ class Preview:
     """`changed`: pairs that were judged otherwise here; the import's word would stand, the earlier one stays in the history."""
     notes: Sequence[str] = ()
     """What a person should know before it comes in."""
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """Of a table, what each of its columns was taken for."""
 
     @property
     def is_empty(self) -> bool:
@@ -54,6 +56,17 @@ def preview_bundle(conn: Connection, project_id: str, bundle: Bundle) -> Preview
     judged = {(item.anchor_id, item.document_id) for item in judgements.read_state(conn, project_id)} if coming else set()
     changed = sum((item.anchor_id, item.document_id) in judged for item in coming)
     known = judgements.known_events(conn, project_id, [event.client_id for event in bundle.events])
+    overruled = find_overruled(conn, project_id, bundle.events)
+    regrouped = sum(anchor.group not in (None, held.group) for anchor, held in zip(bundle.anchors, settled, strict=True))
+    notes = list(bundle.notes)
+    if regrouped:
+        notes.append(f"{_count(regrouped, 'anchor stands', 'anchors stand')} in another group here than in the file; the group here is kept.")
+    if overruled:
+        later = sum(newer for newer in overruled.values())
+        notes.append(
+            f"{_count(len(overruled), 'pair was', 'pairs were')} judged otherwise here than in this history ends, {later:,} of them later than there. "
+            "The history's last word would stand; the words here stay in the log before it."
+        )
     return Preview(
         Change(
             len(bundle.documents),
@@ -65,9 +78,18 @@ def preview_bundle(conn: Connection, project_id: str, bundle: Bundle) -> Preview
             sum(anchor.id not in anchors for anchor in bundle.anchors),
             sum(anchor.id in anchors and (anchor.id in parts or _anchor_differs(anchors[anchor.id], anchor)) for anchor in settled),
         ),
-        Change(bundle.counts["judgements"], len(coming) - changed + len(bundle.events) - len(known), changed),
-        bundle.notes,
+        Change(
+            bundle.counts["judgements"],
+            len(coming) - changed + len(bundle.events) - len(known) - len(overruled),
+            changed + len(overruled),
+        ),
+        tuple(notes),
+        bundle.columns,
     )
+
+
+def _count(n: int, one: str, more: str) -> str:
+    return f"{n:,} {one if n == 1 else more}"
 
 
 def _differs(held: Document, coming: Document) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from core.ingest.beir import read_beir, read_documents, read_judgements, read_queries
@@ -17,10 +17,21 @@ from core.ingest.lines import read_objects
 from core.ingest.pairs import collect_pairs, is_pair_row, read_pairs
 from core.ingest.preview import Preview, preview_bundle
 from core.ingest.tables import read_table
+from core.ingest.tables_folder import read_tables
 from core.ingest.texts import read_texts
-from core.model import PairsmithError, hash_text
+from core.model import PairsmithError
 from core.store import projects
 from core.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What an import did: how many documents, anchors and judgements were new or changed, what a person should know of it, and of a table, what each of its
+    columns was taken for."""
+
+    changed: Mapping[str, int]
+    notes: Sequence[str] = ()
+    columns: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_source(
@@ -51,16 +62,19 @@ def preview_path(workspace: Workspace, project_id: str, path: Path, *, kind: Kin
 
 def import_path(
     workspace: Workspace, project_id: str, path: Path, *, new_with: str | None = None, kind: Kind | None = None, choices: Mapping[str, str] | None = None
-) -> dict[str, int]:
-    """Read `path` and store it in the project, all or nothing. Returns how many documents, anchors and judgements were new or changed.
+) -> Imported:
+    """Read `path` and store it in the project, all or nothing.
 
     `new_with`: make the project first, with this base model, in the same transaction.
     """
     bundle = read_source(path, read_known(workspace, project_id), kind=kind, choices=choices)
+    bundle.refuse_problems()
+    with workspace.store.read() as conn:
+        told = preview_bundle(conn, project_id, bundle)
     with workspace.store.write() as conn:
         if new_with is not None:
             projects.add_project(conn, project_id, base_model=new_with)
-        return store_bundle(conn, project_id, bundle)
+        return Imported(store_bundle(conn, project_id, bundle), told.notes, told.columns)
 
 
 def _read_as(kind: Kind, path: Path, known: Known, columns: ColumnMap | None, choices: Mapping[str, str]) -> Bundle:
@@ -74,7 +88,7 @@ def _read_as(kind: Kind, path: Path, known: Known, columns: ColumnMap | None, ch
         Kind.DOCUMENTS: lambda: _read_lines(path, documents=True),
         Kind.ANCHORS: lambda: _read_lines(path, documents=False),
         Kind.TABLE: lambda: _read_table(path, known, columns, choices),
-        Kind.TABLES: lambda: _read_tables(path, known),
+        Kind.TABLES: lambda: read_tables(path, known),
         Kind.QRELS: lambda: read_judgements(path, known),
         Kind.TEXTS: lambda: read_texts(path),
         Kind.DATASETS: lambda: read_datasets(path, known),
@@ -116,22 +130,3 @@ def _kind_of(choices: Mapping[str, str]) -> TableKind | None:
     if {"anchor", "document", "anchor_id", "document_id", "negative", "grade"} & set(choices):
         return TableKind.PAIRS
     return TableKind.DOCUMENTS if "title" in choices else TableKind.ANCHORS if {"group", "part"} & set(choices) else None
-
-
-def _read_tables(folder: Path, known: Known) -> Bundle:
-    """`documents.csv`, `anchors.csv` and `judgements.csv`, those that are there; judgements may name what the others bring."""
-    found: dict[TableKind, Bundle] = {}
-    problems: list[Problem] = []
-    for name, kind in (("documents", TableKind.DOCUMENTS), ("anchors", TableKind.ANCHORS), ("judgements", TableKind.PAIRS)):
-        if (path := folder / f"{name}.csv").exists():
-            if kind == TableKind.PAIRS:
-                known = Known(
-                    {**known.documents, **{doc.id: hash_text(doc.content) for doc in found[TableKind.DOCUMENTS].documents}} if found else known.documents,
-                    {**known.anchors, **{item.id: item for item in found[TableKind.ANCHORS].anchors}} if TableKind.ANCHORS in found else known.anchors,
-                )
-            table = read_table(path, problems)
-            found[kind] = read_by_map(table, guess_map(table, kind), problems, known) if table.columns else Bundle()
-    parts = list(found.values())
-    anchors = {anchor.id: anchor for part in parts for anchor in part.anchors}
-    documents = {doc.id: doc for part in parts for doc in part.documents}
-    return Bundle(list(documents.values()), list(anchors.values()), [item for part in parts for item in part.judgements], problems)

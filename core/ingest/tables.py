@@ -7,6 +7,7 @@ or shift cells silently: ragged rows, an unclosed quote, a column without a name
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -40,7 +41,24 @@ def read_table(path: Path, problems: list[Problem], *, limit: int | None = None)
     if path.suffix.lower() == ".parquet":
         columns, rows = _read_parquet(path, problems)
     else:
-        columns, rows = _read_delimited(path, problems)
+        before = len(problems)
+        numbered = list(read_lines(path, problems, blank=True, ends=True))
+        columns, rows = _read_delimited(path, numbered if len(problems) == before else [], problems)  # a line that is missing shifts every cell behind it
+    return _keep(path, columns, rows, limit)
+
+
+def read_pasted_table(name: str, text: str, problems: list[Problem]) -> Table:
+    """Read a table from text, by the rules of a file's; `name` is what faults are told under."""
+    numbered = list(enumerate(io.StringIO(text.removeprefix("\ufeff"), newline=""), start=1))
+    path = Path(name)
+    for number, line in numbered:
+        if "\0" in line:
+            problems.append(Problem(name, number, "the line holds a NUL byte; remove it."))
+    columns, rows = _read_delimited(path, numbered if not problems else [], problems)
+    return _keep(path, columns, rows, None)
+
+
+def _keep(path: Path, columns: list[str], rows: Iterator[tuple[int, dict[str, Any]]], limit: int | None) -> Table:
     kept: list[tuple[int, dict[str, Any]]] = []
     for row in rows:
         if limit is not None and len(kept) >= limit:
@@ -59,11 +77,10 @@ def unguard_cell(cell: str) -> str:
     return cell[1:] if _GUARDED.match(cell) else cell
 
 
-def _read_delimited(path: Path, problems: list[Problem]) -> tuple[list[str], Iterator[tuple[int, dict[str, Any]]]]:
+def _read_delimited(path: Path, numbered: Sequence[tuple[int, str]], problems: list[Problem]) -> tuple[list[str], Iterator[tuple[int, dict[str, Any]]]]:
+    if problems and not numbered:
+        return [], iter(())
     before = len(problems)
-    numbered = list(read_lines(path, problems, blank=True, ends=True))
-    if len(problems) > before:
-        return [], iter(())  # a line that is missing shifts every cell behind it
     first = next((text for _, text in numbered if text.strip()), "")
     reader = csv.reader((text for _, text in numbered), delimiter=_find_delimiter(path, first), strict=True)
     rows = _number_rows(path, reader, [number for number, _ in numbered], problems)

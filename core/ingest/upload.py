@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from core.ingest.bundle import Bundle
 from core.ingest.columns import ColumnMap
+from core.ingest.kinds import Kind
 from core.ingest.known import Known
 from core.ingest.look import Look, look_at
 from core.ingest.read import read_source
@@ -17,19 +18,22 @@ KINDS = ("jsonl", "ndjson", "json", "csv", "tsv", "parquet", "zip", "qrels", "tr
 """Endings of what can be brought in."""
 
 
-def look_at_upload(name: str, content: bytes) -> Look:
-    """A first look at an uploaded file named `name`. Raises `PairsmithError` when its kind cannot be told or an archive is refused."""
+def look_at_upload(name: str, content: bytes, *, kind: Kind | None = None) -> Look:
+    """A first look at an uploaded file named `name`, as `kind` where it is given.
+
+    Raises `PairsmithError` when its kind cannot be told or an archive is refused.
+    """
     with _write_upload(name, content) as path:
-        return look_at(path)
+        return look_at(path, kind=kind)
 
 
-def read_upload(name: str, content: bytes, known: Known | None = None, *, columns: ColumnMap | None = None) -> Bundle:
+def read_upload(name: str, content: bytes, known: Known | None = None, *, kind: Kind | None = None, columns: ColumnMap | None = None) -> Bundle:
     """Read an uploaded file named `name`, a zipped folder included. Stores nothing.
 
     Raises `PairsmithError` when its kind cannot be told or the archive is refused; faults inside are the bundle's problems.
     """
     with _write_upload(name, content) as path:
-        return read_source(path, known, columns=columns)
+        return read_source(path, known, kind=kind, columns=columns)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Subquery, and_, case, func, select
+from sqlalchemy import ColumnElement, Connection, Subquery, and_, case, func, or_, select
 
 from core.model import Anchor, Part
 from core.store.corpus import get_anchor
@@ -54,7 +54,7 @@ def next_question(conn: Connection, project_id: str, after: Anchor | None = None
     listed = _choose(project_id, chosen or AnchorFilter())
     query = select(listed.c.question).order_by(listed.c.position).limit(1)
     if after is not None:
-        own = name_question(after)
+        own = after.question
         place = select(func.min(anchors.c.position)).where(anchors.c.project_id == project_id, _question() == own).scalar_subquery()
         found = conn.execute(query.where(listed.c.position > place)).scalar() or conn.execute(query.where(listed.c.question != own)).scalar()
     else:
@@ -63,17 +63,15 @@ def next_question(conn: Connection, project_id: str, after: Anchor | None = None
 
 
 def read_members(conn: Connection, project_id: str, anchor_id: str) -> list[Anchor]:
-    """The anchor and those of its group, by id; the anchor alone where it has none. Raises `NotFound`."""
-    anchor = get_anchor(conn, project_id, anchor_id)
-    if anchor.group is None:
-        return [anchor]
-    query = select(anchors).where(anchors.c.project_id == project_id, anchors.c.group_id == anchor.group).order_by(anchors.c.id)
+    """The anchor and its paraphrases, those of the same `Anchor.question`, by id. Raises `NotFound`."""
+    question = get_anchor(conn, project_id, anchor_id).question
+    query = select(anchors).where(anchors.c.project_id == project_id, or_(anchors.c.group_id == question, _is_named(question))).order_by(anchors.c.id)
     return [_to_anchor(row) for row in conn.execute(query)]
 
 
-def name_question(anchor: Anchor) -> str:
-    """What names an anchor's row: its group, or its own id."""
-    return anchor.group or anchor.id
+def _is_named(question: str) -> ColumnElement[bool]:
+    """The anchor that names a question, without a group of its own. Apart from the group, so that each is found by its index."""
+    return and_(anchors.c.id == question, anchors.c.group_id.is_(None))
 
 
 def _question() -> ColumnElement[str]:

@@ -107,9 +107,11 @@ def lease_candidates(conn: Connection, project_id: str, author: str, *, n: int, 
 def put_first(conn: Connection, project_id: str, items: Sequence[Candidate], *, author: str, lease_s: float, now: float | None = None) -> int:
     """Put candidates before all others, in their order, leased to `author`. Returns how many of them wait there now that did not before.
 
-    Passed over: pairs that are judged, that somebody else holds, and that stand in the queue for the same reason already.
+    Passed over: pairs that are judged, that somebody else holds, that stand in the queue for the same reason already, and audit items, which are a
+    sample only while they come in random order.
     """
     at = time.time() if now is None else now
+    take_turn(conn, project_id)
     c, state = candidates.c, judgement_state.c
     wanted = {(item.anchor_id, item.document_id): item for item in items}
     keys = list(wanted)
@@ -127,11 +129,12 @@ def put_first(conn: Connection, project_id: str, items: Sequence[Candidate], *, 
         known = standing.get(key)
         if known is None:
             conn.execute(candidates.insert().values(**vars(item) | {"project_id": project_id} | values | lease))
-        elif known.reason == item.reason or (known.lease_until > at and known.lease_author != author):
+        elif known.audit or known.reason == item.reason or (known.lease_until > at and known.lease_author != author):
             continue
         else:
             conn.execute(update(candidates).where(c.project_id == project_id, c.anchor_id == key[0], c.document_id == key[1]).values(**values | lease))
         placed += 1
+    mark_judged(conn, project_id, select(c.anchor_id, c.document_id).where(c.project_id == project_id, _one_of(keys)))
     return placed
 
 
@@ -152,13 +155,11 @@ def count_queue(conn: Connection, project_id: str, author: str, *, now: float | 
     return {"open": int(total) - int(held), "held": int(held)}
 
 
-def first_release(conn: Connection, project_id: str, author: str, *, now: float | None = None) -> float | None:
-    """When the first open candidate that somebody else holds is free again; None when nobody else holds one."""
-    at = time.time() if now is None else now
+def read_blind(conn: Connection, project_id: str, anchor_id: str, author: str) -> frozenset[str]:
+    """The documents of an anchor that several experts are to judge without each other's word, and of which `author` has yet to say theirs."""
     c = candidates.c
-    query = select(func.min(c.lease_until)).where(_open(project_id, author), c.lease_until > at, c.lease_author != author)
-    found = conn.execute(query).scalar_one()
-    return None if found is None else float(found)
+    query = select(c.document_id).where(_open(project_id, author), c.wanted > 1, c.anchor_id == anchor_id)
+    return frozenset(conn.execute(query).scalars())
 
 
 @dataclass(frozen=True)

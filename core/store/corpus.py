@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Column, Connection, Row, Table, func, or_, select, update
+from sqlalchemy import Column, Connection, Row, Table, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from core.model import Anchor, Document, NotFound, Part, hash_text
@@ -128,14 +128,6 @@ def get_anchor(conn: Connection, project_id: str, anchor_id: str) -> Anchor:
     if row is None:
         raise NotFound(f"Project {project_id!r} has no anchor {anchor_id!r}.")
     return _to_anchor(row)
-
-
-def read_paraphrases(conn: Connection, project_id: str, anchor_id: str) -> list[Anchor]:
-    """The anchor and those that ask the same (of its group), by id. Raises `NotFound`."""
-    anchor = get_anchor(conn, project_id, anchor_id)
-    group = anchor.group or anchor.id
-    same = select(anchors).where(anchors.c.project_id == project_id, or_(anchors.c.group_id == group, anchors.c.id == group))
-    return [_to_anchor(row) for row in conn.execute(same.order_by(anchors.c.id))]
 
 
 def find_anchor(conn: Connection, project_id: str, text: str) -> Anchor | None:

@@ -23,13 +23,14 @@ from core.store.tables import anchors, documents, judgement_state, judgements
 _CHUNK = 500
 
 
-def append_judgements(conn: Connection, project_id: str, events: Iterable[Judgement], *, now: float | None = None) -> int:
+def append_judgements(conn: Connection, project_id: str, events: Iterable[Judgement], *, now: float | None = None, keep_times: bool = False) -> int:
     """Append events to the log in the order given; those whose client id is known are passed over. Returns how many were new.
 
+    Each is recorded at `now` (seconds since the epoch), with `keep_times` at its own `recorded_at` where it has one, as an event of another home does.
     Raises `PairsmithError`, before anything is written, when an event names an anchor or a document the project does not have.
     """
     recorded_at = time.time() if now is None else now
-    rows = [_to_row(project_id, event, recorded_at) for event in events]
+    rows = [_to_row(project_id, event, event.recorded_at if keep_times and event.recorded_at is not None else recorded_at) for event in events]
     _refuse_unknown(conn, project_id, rows)
     insert = insert_for(conn, judgements).on_conflict_do_nothing(index_elements=["project_id", "client_id"])
     take_turn(conn, project_id)
@@ -68,6 +69,7 @@ def undo_judgement(
     `caused_by`: the undo that this one follows from. What followed from the event itself is taken back by `core.curation.fan_out.undo_decision`.
     Raises `PairsmithError` when there is no such event, when it is an undo itself, or when the pair was judged again since (the later word stands).
     """
+    take_turn(conn, project_id)
     event = find_event(conn, project_id, client_id)
     if event is None:
         raise PairsmithError(f"There is no judgement {client_id!r} to take back. It may not have been saved yet: wait until the panel says saved.")
@@ -76,7 +78,7 @@ def undo_judgement(
     log = read_pair(conn, project_id, event.anchor_id, event.document_id)
     if any(other.undoes == client_id for other in log):
         return None
-    standing = _standing(log)
+    standing = list_standing(log)
     if standing[-1].client_id != client_id:
         raise PairsmithError("This pair was judged again since, and the later judgement stands. Take that one back first.")
     before = standing[-2] if len(standing) > 1 else None
@@ -101,7 +103,7 @@ def undo_judgement(
 def find_event(conn: Connection, project_id: str, client_id: str) -> Judgement | None:
     """The event of the log with this client id, or None."""
     row = conn.execute(select(judgements).where(judgements.c.project_id == project_id, judgements.c.client_id == client_id)).one_or_none()
-    return _to_judgement(row) if row else None
+    return to_judgement(row) if row else None
 
 
 def read_caused(conn: Connection, project_id: str, *client_ids: str) -> list[Judgement]:
@@ -109,7 +111,7 @@ def read_caused(conn: Connection, project_id: str, *client_ids: str) -> list[Jud
     found: list[Judgement] = []
     for start in range(0, len(client_ids), _CHUNK):
         query = select(judgements).where(judgements.c.project_id == project_id, judgements.c.caused_by.in_(client_ids[start : start + _CHUNK]))
-        found += [_to_judgement(row) for row in conn.execute(query.order_by(judgements.c.seq))]
+        found += [to_judgement(row) for row in conn.execute(query.order_by(judgements.c.seq))]
     return found
 
 
@@ -126,20 +128,26 @@ def read_pair(conn: Connection, project_id: str, anchor_id: str, document_id: st
     """Everything ever said of one pair, in order."""
     table = judgements.c
     query = select(judgements).where(table.project_id == project_id, table.anchor_id == anchor_id, table.document_id == document_id)
-    return [_to_judgement(row) for row in conn.execute(query.order_by(table.seq))]
+    return [to_judgement(row) for row in conn.execute(query.order_by(table.seq))]
 
 
 def find_standing(conn: Connection, project_id: str, anchor_id: str, document_id: str) -> Judgement | None:
     """The event that the pair's present word comes from: the last that was not taken back, and so the one an undo may take back."""
-    standing = _standing(read_pair(conn, project_id, anchor_id, document_id))
+    standing = list_standing(read_pair(conn, project_id, anchor_id, document_id))
     return standing[-1] if standing else None
+
+
+def list_standing(log: Sequence[Judgement]) -> list[Judgement]:
+    """Those events of a pair's log that nobody took back, in order: the last gives the pair's word. Undos are none of them."""
+    taken_back = {other.undoes for other in log if other.undoes}
+    return [other for other in log if other.undoes is None and other.client_id not in taken_back]
 
 
 def read_log(conn: Connection, project_id: str, *, after_seq: int = 0, limit: int | None = None, newest_first: bool = False) -> list[Judgement]:
     """Events of the log, in order or newest first."""
     query = select(judgements).where(judgements.c.project_id == project_id, judgements.c.seq > after_seq)
     order = judgements.c.seq.desc() if newest_first else judgements.c.seq
-    return [_to_judgement(row) for row in conn.execute(query.order_by(order).limit(limit))]
+    return [to_judgement(row) for row in conn.execute(query.order_by(order).limit(limit))]
 
 
 def read_shared_pairs(conn: Connection, project_id: str, *, but: Sequence[str] = ()) -> dict[tuple[str, str], list[Judgement]]:
@@ -150,7 +158,7 @@ def read_shared_pairs(conn: Connection, project_id: str, *, but: Sequence[str] =
     found: dict[tuple[str, str], list[Judgement]] = {}
     query = select(judgements).where(c.project_id == project_id, tuple_(c.anchor_id, c.document_id).in_(shared)).order_by(c.seq)
     for row in conn.execute(query):
-        found.setdefault((row.anchor_id, row.document_id), []).append(_to_judgement(row))
+        found.setdefault((row.anchor_id, row.document_id), []).append(to_judgement(row))
     return found
 
 
@@ -162,7 +170,7 @@ def read_state(conn: Connection, project_id: str, *, labels: Sequence[Label] | N
         query = query.where(state.label.in_([label.value for label in labels]))
     if anchor_ids is not None:
         query = query.where(state.anchor_id.in_(list(anchor_ids)))
-    return [_to_judgement(row) for row in conn.execute(query.order_by(state.anchor_id, state.document_id))]
+    return [to_judgement(row) for row in conn.execute(query.order_by(state.anchor_id, state.document_id))]
 
 
 def read_state_at(conn: Connection, project_id: str, seq: int, *, labels: Sequence[Label] | None = None) -> list[Judgement]:
@@ -171,20 +179,7 @@ def read_state_at(conn: Connection, project_id: str, seq: int, *, labels: Sequen
     newest = select(func.max(log.seq)).where(log.project_id == project_id, log.seq <= seq).group_by(log.anchor_id, log.document_id)
     said = [label for label in labels or Label if label != Label.UNJUDGED]
     query = select(judgements).where(log.seq.in_(newest), log.label.in_([label.value for label in said]))
-    return [_to_judgement(row) for row in conn.execute(query.order_by(log.anchor_id, log.document_id))]
-
-
-def read_own(
-    conn: Connection, project_id: str, author: str, *, label: Label | None = None, source: Source | None = None, limit: int | None = None
-) -> list[Judgement]:
-    """Decisions of one person that stand as they were made, newest first: no consequence of another, nothing that an undo brought back."""
-    state = judgement_state.c
-    query = select(judgement_state).where(state.project_id == project_id, state.author == author, state.undoes.is_(None), state.caused_by.is_(None))
-    if label is not None:
-        query = query.where(state.label == label.value)
-    if source is not None:
-        query = query.where(state.source == source.value)
-    return [_to_judgement(row) for row in conn.execute(query.order_by(state.seq.desc()).limit(limit))]
+    return [to_judgement(row) for row in conn.execute(query.order_by(log.anchor_id, log.document_id))]
 
 
 def read_qrels(conn: Connection, project_id: str) -> dict[str, dict[str, int]]:
@@ -254,11 +249,6 @@ def _relevance(label: str | None, grade: int | None) -> int | None:
     return grade if label == Label.POSITIVE else 0 if label == Label.HARD_NEGATIVE else None
 
 
-def _standing(log: Sequence[Judgement]) -> list[Judgement]:
-    taken_back = {other.undoes for other in log if other.undoes}
-    return [other for other in log if other.undoes is None and other.client_id not in taken_back]
-
-
 def _refuse_unknown(conn: Connection, project_id: str, rows: Sequence[dict[str, Any]]) -> None:
     for table, column, what in ((anchors, "anchor_id", "anchor"), (documents, "document_id", "document")):
         wanted = sorted({row[column] for row in rows})
@@ -276,6 +266,7 @@ def _to_row(project_id: str, event: Judgement, recorded_at: float) -> dict[str, 
     return row | {"project_id": project_id, "recorded_at": recorded_at}
 
 
-def _to_judgement(row: Row[tuple[object, ...]]) -> Judgement:
+def to_judgement(row: Row[tuple[object, ...]]) -> Judgement:
+    """A row of the log or of the state."""
     values = {name: value for name, value in row._mapping.items() if name != "project_id"}
     return Judgement(**values | {"label": Label(row.label), "source": Source(row.source)})

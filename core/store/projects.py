@@ -6,7 +6,7 @@ import itertools
 import re
 import time
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Connection, FromClause, Row, ScalarSelect, false, func, select, update
@@ -112,9 +112,15 @@ def set_guideline(conn: Connection, project_id: str, guideline: str) -> None:
     conn.execute(update(projects).where(projects.c.id == project_id).values(guideline=guideline))
 
 
-def set_options(conn: Connection, project_id: str, options: Mapping[str, Any]) -> None:
-    """Replace the settings of the project's curation."""
-    conn.execute(update(projects).where(projects.c.id == project_id).values(options=dict(options)))
+def update_options(conn: Connection, project_id: str, change: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> Mapping[str, Any]:
+    """Put what `change` makes of the project's curation settings in their place, and return it. It sees what those before it in turn left.
+
+    Raises `NotFound` for an unknown project.
+    """
+    take_turn(conn, project_id)
+    options = dict(change(get_project(conn, project_id).options))
+    conn.execute(update(projects).where(projects.c.id == project_id).values(options=options))
+    return options
 
 
 def _to_project(row: Row[tuple[object, ...]]) -> Project:

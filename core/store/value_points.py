@@ -47,16 +47,11 @@ def newest_seq(conn: Connection, project_id: str) -> int:
 def count_decisions(conn: Connection, project_id: str, *, after_seq: int = 0) -> int:
     """Decisions of people in the log after `after_seq`: undos, what was taken back, what followed from another decision, and imports are left out."""
     c, undo = judgements.c, judgements.alias("undo")
-    taken_back = select(1).where(undo.c.project_id == c.project_id, undo.c.anchor_id == c.anchor_id, undo.c.document_id == c.document_id)
-    query = select(func.count()).where(
-        c.project_id == project_id,
-        c.seq > after_seq,
-        c.undoes.is_(None),
-        c.caused_by.is_(None),
-        c.source != Source.IMPORT.value,
-        ~taken_back.where(undo.c.undoes == c.client_id).exists(),
-    )
-    return int(conn.execute(query).scalar_one())
+    made = (c.project_id == project_id, c.seq > after_seq, c.undoes.is_(None), c.caused_by.is_(None), c.source != Source.IMPORT.value)
+    undone = (undo.c.project_id == project_id, undo.c.seq > after_seq, undo.c.undoes.is_not(None))  # an undo comes after what it takes back
+    taken_back = select(func.count(undo.c.undoes.distinct())).join(judgements, (c.project_id == undo.c.project_id) & (c.client_id == undo.c.undoes))
+    total = conn.execute(select(func.count()).select_from(judgements).where(*made)).scalar_one()
+    return int(total) - int(conn.execute(taken_back.where(*undone, *made)).scalar_one())
 
 
 def count_answered(conn: Connection, project_id: str) -> dict[Part, int]:

@@ -64,8 +64,10 @@ class _Ground:
 
 
 def measure_value(workspace: Workspace, project_id: str, on_stage: OnStage, *, fresh: bool = False, config: AdapterConfig | None = None) -> dict[str, Any]:
-    """Measure the newest point, or, on a first run, after the development anchors' truth changed, or where `fresh`, a whole curve of at most
-    `CHECKPOINTS` points evenly spaced over the decisions. Returns `points` (how many were measured), `words` and the newest figures.
+    """Measure the newest point, or a whole curve of at most `CHECKPOINTS` points evenly spaced over the decisions: on a first run, where `fresh`, and where
+    the truth changed before the last run and not since. A run that finds the truth changed measures the newest point alone: one label of a development
+    anchor does not cost a whole curve, and several in a row cost it once. Documents that arrive during a run are left to the next.
+    Returns `points` (how many were measured), `words` and the newest figures. With too few development anchors the stored points are dropped.
 
     Raises `PairsmithError` when there are no documents, and whatever `on_stage` raises; nothing is stored then.
     """
@@ -73,11 +75,17 @@ def measure_value(workspace: Workspace, project_id: str, on_stage: OnStage, *, f
     on_stage("Encoding documents", 0, 1)
     ground = _lay_ground(workspace, project_id, config)
     if isinstance(ground, str):
+        with workspace.store.write() as conn:
+            value_points.drop_points(conn, project_id)
         return {"points": 0, "words": ground}
     with workspace.store.read() as conn:
         log = judgements.read_log(conn, project_id)
-        standing = [] if fresh else value_points.list_points(conn, project_id, truth=ground.truth)
-    wanted = plan_checkpoints(log) if not standing else plan_checkpoints(log)[-1:]
+        stored = value_points.list_points(conn, project_id)
+    standing = [point for point in stored if point.truth == ground.truth]
+    is_short = bool(standing) and all(point.judged > 0 for point in standing)  # the truth changed before the last run and not since
+    is_whole = fresh or is_short or not stored
+    standing = [] if is_whole else standing
+    wanted = plan_checkpoints(log) if is_whole else plan_checkpoints(log)[-1:]
     points: list[ValuePoint] = []
     for number, checkpoint in enumerate(wanted):
 
@@ -91,7 +99,7 @@ def measure_value(workspace: Workspace, project_id: str, on_stage: OnStage, *, f
         ):  # the fit runs beside people's work: on a busy machine threads that wait for each other took 40 times as long
             points.append(_measure_point(ground, fold_log(log, checkpoint.last_seq), checkpoint, earlier, config, on_step))
     with workspace.store.write() as conn:
-        value_points.drop_points(conn, project_id, keep_truth=None if fresh else ground.truth)
+        value_points.drop_points(conn, project_id, keep_truth=None if is_whole else ground.truth)
         for point in points:
             value_points.put_point(conn, project_id, point)
     newest = points[-1]
@@ -148,6 +156,7 @@ def build_labels(
     Lower answers (unless the anchor has no others: then its best count), ambiguous, skipped and cannot-judge pairs, and near-duplicates of answers are
     masked: neither pulled nor pushed.
     """
+    events = [event for event in events if event.document_id in row_of]  # a document that arrived since the vectors were read is left to the next time
     grades = {row_of[event.document_id]: event.grade for event in events if event.label == Label.POSITIVE and event.grade > 0}
     least = min(min_grade, max(grades.values(), default=0))
     positives = {row: float(grade) for row, grade in grades.items() if grade >= least}
@@ -210,13 +219,14 @@ def _lay_ground(workspace: Workspace, project_id: str, config: AdapterConfig) ->
     with workspace.store.read() as conn:
         anchors = corpus.read_anchors(conn, project_id)
         qrels = judgements.read_qrels(conn, project_id)
-    answered = [anchor for anchor in anchors if any(grade > 0 for grade in qrels.get(anchor.id, {}).values())]
+    row_of = {document.id: row for row, document in enumerate(documents)}
+    answered = [anchor for anchor in anchors if any(grade > 0 and item in row_of for item, grade in qrels.get(anchor.id, {}).items())]
     development = [anchor for anchor in answered if anchor.part == Part.DEV]
     if len(development) < FEWEST_DEVELOPMENT:
         return explain_few(len(development))
     train = [anchor for anchor in anchors if anchor.part == Part.TRAIN]
-    row_of = {document.id: row for row, document in enumerate(documents)}
     members: dict[str, list[int]] = {}
+    twins = {document_id: group for document_id, group in twins.items() if document_id in row_of}
     for document_id, group in twins.items():
         members.setdefault(group, []).append(row_of[document_id])
     known = [[anchor.id, anchor.text, sorted(qrels[anchor.id].items())] for anchor in development]
@@ -229,7 +239,7 @@ def _lay_ground(workspace: Workspace, project_id: str, config: AdapterConfig) ->
         train_vectors=embed_anchors(workspace, record, [anchor.text for anchor in train]),
         development=DevelopmentSet(
             queries=embed_anchors(workspace, record, [anchor.text for anchor in development]),
-            grades=[{row_of[document_id]: grade for document_id, grade in qrels[anchor.id].items()} for anchor in development],
+            grades=[{row_of[item]: grade for item, grade in qrels[anchor.id].items() if item in row_of} for anchor in development],
             groups=[split.groups[anchor.id] for anchor in development],
         ),
         dev_ids=[anchor.id for anchor in development],

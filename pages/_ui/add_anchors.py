@@ -16,13 +16,13 @@ from core.ingest.anchors import (
     AnchorPlan,
     NumberedAnchor,
     plan_anchors,
+    read_anchor_columns,
     read_anchor_lines,
     read_anchor_table,
-    read_header,
     store_anchors,
 )
 from core.ingest.bundle import Problem
-from core.model import PairsmithError
+from core.model import PairsmithError, hash_text
 from pages._ui.anchor_list import choose_anchor
 from pages._ui.marks import NOTICE
 from pages._ui.page import Page, get_workspace
@@ -50,7 +50,7 @@ def draw_add(page: Page, *, expanded: bool) -> None:
         if way == LINES:
             _draw_plan(page, *read_anchor_lines(pasted))
         else:
-            _draw_table(page, pasted)
+            _draw_table(page, pasted, hash_text(pasted))
 
 
 def _draw_file(page: Page, turn: int) -> None:
@@ -60,26 +60,47 @@ def _draw_file(page: Page, turn: int) -> None:
     with tempfile.TemporaryDirectory(prefix="pairsmith-") as made:
         path = Path(made) / f"upload{'.tsv' if file.name.lower().endswith('.tsv') else '.csv'}"
         path.write_bytes(file.getvalue())
-        _draw_table(page, path)
+        _draw_table(page, path, file.file_id)
 
 
-def _draw_table(page: Page, source: Path | str) -> None:
+def _draw_table(page: Page, source: Path | str, source_key: str) -> None:
+    """The table's columns to choose from and what would come in; `source_key` names the content."""
     try:
-        header = read_header(source)
+        header, guess = _read_header(source_key, source)
     except PairsmithError as error:
         _show_problem(str(error))
         return
-    usual = next((place for place, name in enumerate(header) if name.lower() in ("question", "query", "text", "anchor")), 0)
+    options = [NONE, *header]
+    usual = header.index(guess.question) if guess.question else 0
     question = st.selectbox("Column of the question", header, index=usual, key=f"column-question-{page.project_id}")
-    id_column = st.selectbox("Column of the id", [NONE, *header], key=f"column-id-{page.project_id}", help="Without one, a question is named by its text.")
+    id_column = st.selectbox(
+        "Column of the id",
+        options,
+        index=options.index(guess.id or NONE),
+        key=f"column-id-{page.project_id}",
+        help="Without one, a question is named by its text.",
+    )
     group = st.selectbox(
         "Column of the group",
-        [NONE, *header],
+        options,
+        index=options.index(guess.group or NONE),
         key=f"column-group-{page.project_id}",
         help="Questions with the same group are wordings of one: a mark counts for all.",
     )
     columns = AnchorColumns(question or "", "" if id_column == NONE else id_column, "" if group == NONE else group)
-    _draw_plan(page, *read_anchor_table(source, columns))
+    _draw_plan(page, *_read_table(source_key, columns, source))
+
+
+@st.cache_resource(max_entries=3, show_spinner=False)
+def _read_header(source_key: str, _source: Path | str) -> tuple[list[str], AnchorColumns]:
+    """A table's columns, and which of them is likely what."""
+    return read_anchor_columns(_source)
+
+
+@st.cache_resource(max_entries=3, show_spinner=False)
+def _read_table(source_key: str, columns: AnchorColumns, _source: Path | str) -> tuple[Sequence[NumberedAnchor], Sequence[Problem]]:
+    """A table's questions and faults, read once for each choice of columns."""
+    return read_anchor_table(_source, columns)
 
 
 def _draw_plan(page: Page, found: Sequence[NumberedAnchor], problems: Sequence[Problem]) -> None:

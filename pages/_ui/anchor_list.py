@@ -8,7 +8,7 @@ import streamlit as st
 
 from core.model import Anchor, NotFound, hash_text
 from core.store import corpus
-from core.store.anchor_groups import FEW, AnchorFilter, AnchorRow, count_questions, name_question, next_question, page_questions
+from core.store.anchor_groups import FEW, AnchorFilter, AnchorRow, count_questions, next_question, page_questions
 from pages._ui.page import Page
 from pages._ui.text import escape_label
 
@@ -103,8 +103,8 @@ def draw_list(page: Page, current: Anchor | None, chosen: AnchorFilter) -> None:
         else:
             st.success("Every question has answers enough for this filter.", icon=":material/task_alt:")
         return
-    names = [name_question(row.anchor) for row in rows]
-    place = names.index(name_question(current)) if current and name_question(current) in names else None
+    names = [row.anchor.question for row in rows]
+    place = names.index(current.question) if current and current.question in names else None
     ids = [row.anchor.id for row in rows]
     # other rows or another choice make another list: a selection kept from before would mark the wrong row
     key = "anchors-" + hash_text("\0".join([page.project_id, current.id if current else "", *ids]))[:16]

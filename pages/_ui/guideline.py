@@ -41,11 +41,13 @@ def _draw_saved(page: Page) -> None:
 
 def _draw_editor(page: Page, text: str) -> None:
     key = f"guideline-text-{page.project_id}"
-    draft = st.text_area("Guideline, in Markdown", value=text, key=key, height=220, max_chars=LONGEST, help="Links and lists work; HTML is shown as letters.")
+    st.session_state.setdefault(key, text)  # as `value` it would come anew, and drop the draft, when somebody else saves
+    draft = st.text_area("Guideline, in Markdown", key=key, height=220, max_chars=LONGEST, help="Links and lists work; HTML is shown as letters.")
     st.caption("Preview")
     with st.container(border=True):
         st.markdown(draft or "*Nothing: the guideline will be taken away.*")
-    st.button("Save guideline", key="guideline-save", type="primary", disabled=draft.strip() == text, on_click=_save, args=(page.project_id, page.author, key))
+    what = (page.project_id, page.author, key, text)
+    st.button("Save guideline", key="guideline-save", type="primary", disabled=draft.strip() == text, on_click=_save, args=what)
     versions = read_versions(page.project) if page.project else []
     if len(versions) > 1 and st.toggle("Earlier versions", key=f"guideline-past-{page.project_id}"):
         for version in versions[1:]:
@@ -53,9 +55,9 @@ def _draw_editor(page: Page, text: str) -> None:
             st.code(version.text or "(taken away)", language=None, wrap_lines=True)
 
 
-def _save(project_id: str, author: str, key: str) -> None:
+def _save(project_id: str, author: str, key: str, shown: str) -> None:
     try:
-        saved = write_guideline(get_workspace(), project_id, st.session_state[key], author)
+        saved = write_guideline(get_workspace(), project_id, st.session_state[key], author, shown=shown)
         st.session_state[_NOTICE] = "Saved. Everybody who reviews sees it from their next page on." if saved else "Nothing changed."
     except PairsmithError as error:
         st.session_state[_NOTICE] = str(error)

@@ -9,12 +9,13 @@ import streamlit as st
 
 from core.ingest.bundle import Bundle, store_bundle
 from core.ingest.columns import ColumnMap
+from core.ingest.kinds import WORDS, Kind
 from core.ingest.known import read_known
 from core.ingest.look import Look
-from core.ingest.preview import Change, preview_bundle
+from core.ingest.preview import Change, Preview, preview_bundle
 from core.ingest.upload import KINDS, look_at_upload, read_upload
 from core.model import PairsmithError, RunKind
-from core.store import corpus
+from core.store import corpus, judgements
 from core.workspace import Workspace
 from pages._ui.column_map import choose_columns
 from pages._ui.page import Page
@@ -55,14 +56,17 @@ def draw_import(page: Page) -> None:
         return
     try:
         with st.spinner("Reading the file"):
-            look = _look(upload.file_id, upload.name, upload)
-        st.caption(f"This is {look.words}.")
+            look = _look(upload.file_id, upload.name, None, upload)
+        kind = _choose_kind(look, upload.file_id)
+        if kind != look.kind:
+            look = _look(upload.file_id, upload.name, kind, upload)
         columns = choose_columns(look, upload.file_id)
         if look.table is not None and columns is None:
             return
         with st.spinner("Reading the file"):
             revisions = (page.project.corpus_revision, page.project.anchor_revision) if page.project else (0, 0)
-            bundle = _read(page.workspace, page.project_id, (*revisions, _count_anchors(page)), upload.file_id, upload.name, _to_key(columns), columns, upload)
+            state, key = (*revisions, _count_anchors(page)), f"{kind.value}-{_to_key(columns)}"
+            bundle = _read(page.workspace, page.project_id, state, upload.file_id, upload.name, kind, key, columns, upload)
     except PairsmithError as error:
         st.error("The file cannot be read.", icon=":material/error:")
         st.text(str(error))
@@ -72,21 +76,52 @@ def draw_import(page: Page) -> None:
     elif not any(bundle.counts.values()):
         st.warning("The file holds nothing to import.", icon=":material/warning:")
     else:
-        _draw_preview(page, bundle)
+        with page.workspace.store.read() as conn:
+            said = judgements.last_seq(conn, page.project_id)
+        _draw_preview(page, bundle, _preview(page.workspace, page.project_id, (*state, said), upload.file_id, key, bundle))
 
 
 @st.cache_resource(max_entries=3, show_spinner=False)
-def _look(file_id: str, name: str, _upload: Any) -> Look:
-    """What the upload seems to be, looked at once."""
-    return look_at_upload(name, _upload.getvalue())
+def _look(file_id: str, name: str, kind: Kind | None, _upload: Any) -> Look:
+    """What the upload seems to be, or how it looks as `kind`, looked at once."""
+    return look_at_upload(name, _upload.getvalue(), kind=kind)
+
+
+def _choose_kind(look: Look, file_id: str) -> Kind:
+    """What the upload is taken for: said, and to be changed where its ending leaves a choice."""
+    if len(look.kinds) < 2:
+        st.caption(f"This is {WORDS[look.kind]}.")
+        return look.kind
+    return st.selectbox(
+        "This is",
+        look.kinds,
+        format_func=WORDS.__getitem__,
+        key=f"kind-of-{file_id}",
+        help="Told from its name and its first lines. Choose another where it was taken for the wrong thing.",
+    )
 
 
 @st.cache_resource(max_entries=3, show_spinner=False)
 def _read(
-    _workspace: Workspace, project_id: str, state: tuple[int, ...], file_id: str, name: str, columns_key: str, _columns: ColumnMap | None, _upload: Any
+    _workspace: Workspace,
+    project_id: str,
+    state: tuple[int, ...],
+    file_id: str,
+    name: str,
+    kind: Kind,
+    columns_key: str,
+    _columns: ColumnMap | None,
+    _upload: Any,
 ) -> Bundle:
     """What the upload holds, read once for each state of the project (its records give known texts their ids) and choice of columns."""
-    return read_upload(name, _upload.getvalue(), read_known(_workspace, project_id), columns=_columns)
+    return read_upload(name, _upload.getvalue(), read_known(_workspace, project_id), kind=kind, columns=_columns)
+
+
+@st.cache_resource(max_entries=3, show_spinner=False)
+def _preview(_workspace: Workspace, project_id: str, state: tuple[int, ...], file_id: str, columns_key: str, _bundle: Bundle) -> Preview:
+    """What the bundle would change, worked out once for each state of the project, its judgements included."""
+    with _workspace.store.read() as conn:
+        return preview_bundle(conn, project_id, _bundle)
 
 
 def _to_key(columns: ColumnMap | None) -> str:
@@ -107,11 +142,9 @@ def _draw_problems(bundle: Bundle) -> None:
         st.caption(f"The first {FAULTS} of {n:,}. Mend these and choose the file again.")
 
 
-def _draw_preview(page: Page, bundle: Bundle) -> None:
-    with page.workspace.store.read() as conn:
-        preview = preview_bundle(conn, page.project_id, bundle)
+def _draw_preview(page: Page, bundle: Bundle, preview: Preview) -> None:
     st.subheader("What will come in", anchor=False)
-    for note in bundle.notes:
+    for note in preview.notes:
         st.text(f"Note: {note}")
     changes = {"Documents": preview.documents, "Anchors": preview.anchors, "Judgements": preview.judgements}
     st.dataframe(

@@ -11,6 +11,7 @@ from typing import Any
 
 import streamlit as st
 
+from core.curation.fan_out import Followed
 from core.curation.review_queue import apply_events
 from pages._ui.page import Page
 
@@ -21,16 +22,33 @@ def name_outbox(page: Page) -> str:
 
 
 def take_events(page: Page, key: str) -> dict[str, Any]:
-    """Apply the sending that lies in the state of the panel `key`, once, and return what became of the last one: `sent`, `acknowledged`, `refused`."""
-    answer: dict[str, Any] = st.session_state.setdefault(f"{key}-answer", {"sent": None, "acknowledged": [], "refused": {}})
+    """Apply the sending that lies in the state of the panel `key`, once, and return what became of the last one.
+
+    That is what the panel is told of it (`acknowledged`, `refused` and `followed`, by client id) and its name, `sent`, None before there was one.
+    """
+    answer: dict[str, Any] = st.session_state.setdefault(f"{key}-answer", {"sent": None, "acknowledged": [], "refused": {}, "followed": {}})
     outbox = _read_state(page, key, "outbox")
     if outbox is None or outbox.get("sent") == answer["sent"]:
         return answer
     found = outbox.get("events")
     events = [event for event in found if isinstance(event, Mapping)] if isinstance(found, Sequence) and not isinstance(found, str) else []
     applied = apply_events(page.workspace, page.project_id, page.author, events)
-    answer |= {"sent": outbox.get("sent"), "acknowledged": list(applied.stored), "refused": dict(applied.refused)}
+    asked = {str(event.get("client_id")): event for event in events}
+    followed = {client_id: _tell_followed(found, asked[client_id]) for client_id, found in applied.followed.items()}
+    answer |= {"sent": outbox.get("sent"), "acknowledged": list(applied.stored), "refused": dict(applied.refused), "followed": followed}
     return answer
+
+
+def _tell_followed(followed: Followed, event: Mapping[str, Any]) -> dict[str, Any]:
+    """What followed from an event, for its line in the panel: the paraphrase is named where the pair is not of the event's own anchor."""
+    pairs = [
+        {
+            "document": " · ".join(part for part in (item.document.id, item.document.title) if part),
+            "anchor": "" if item.anchor.id == event.get("anchor_id") else item.anchor.text,
+        }
+        for item in followed.pairs
+    ]
+    return {"pairs": pairs, "warnings": list(followed.warnings), "told": followed.told, "undone": bool(event.get("undoes"))}
 
 
 def take_ask(page: Page, key: str) -> Mapping[str, Any] | None:

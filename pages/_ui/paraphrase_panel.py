@@ -75,10 +75,10 @@ def _draw_proposal(page: Page, anchors: Sequence[Anchor]) -> None:
 
 def draw_group(page: Page, anchor: Anchor) -> None:
     """The wordings of the chosen question, with the ways to take them apart."""
-    if anchor.group is None:
-        return
     with page.workspace.store.read() as conn:
         members = read_members(conn, page.project_id, anchor.id)
+    if len(members) < 2:
+        return
     with st.expander(f"Asked in {len(members)} ways", icon=":material/join:"):
         st.caption("A mark counts for all of them. Taking one out, or all apart, takes back the answers that came from the others.")
         for member in members:

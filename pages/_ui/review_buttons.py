@@ -1,6 +1,6 @@
 """The decisions of the judging panel as plain buttons: one record, each button bound to it, with the same consequences, said in words.
 
-Refuses to write where the pair was judged since the buttons were drawn.
+Refuses to write where the pair's word changed since the buttons were drawn; a word that another expert had given before is no hindrance.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from core.curation.review_queue import Applied, ReviewRecord, apply_events, look
 from core.curation.twins import read_twins
 from core.model import Label
 from core.store import judgements
+from core.workspace import Workspace
 from pages._ui.page import Page, get_workspace
 from pages._ui.text import show_document
 
@@ -44,10 +45,11 @@ def draw_buttons(page: Page, record: ReviewRecord | None) -> None:
     st.caption("For assistive technology, or where the panel does not work.")
     if record is not None:
         _draw_record(record)
+        seq = _read_seq(page.workspace, page.project_id, record)
         with st.container(horizontal=True):
             for name in DECISIONS:
                 key = f"judge-{name}-{record.anchor_id}-{record.document_id}"
-                st.button(name, key=key, on_click=_judge, args=(page.project_id, page.author, record, name))
+                st.button(name, key=key, on_click=_judge, args=(page.project_id, page.author, record, name, seq))
     with st.container(horizontal=True):
         if has_last(page):
             last = st.session_state[_LAST]
@@ -68,11 +70,16 @@ def _draw_record(record: ReviewRecord) -> None:
         show_document(record.candidate)
 
 
-def _judge(project_id: str, author: str, record: ReviewRecord, name: str) -> None:
-    workspace = get_workspace()
+def _read_seq(workspace: Workspace, project_id: str, record: ReviewRecord) -> int | None:
+    """The number of the event that the record's pair stands at, None where nothing is said of it."""
     with workspace.store.read() as conn:
         known = judgements.read_state(conn, project_id, anchor_ids=[record.anchor_id])
-    if any(item.document_id == record.document_id for item in known):
+    return next((item.seq for item in known if item.document_id == record.document_id), None)
+
+
+def _judge(project_id: str, author: str, record: ReviewRecord, name: str, seq: int | None) -> None:
+    workspace = get_workspace()
+    if _read_seq(workspace, project_id, record) != seq:
         st.session_state[_NOTICE] = ["That record was judged meanwhile, so the button changed nothing. The next one is shown."]
         return
     pair = {"anchor_id": record.anchor_id, "document_id": record.document_id}

@@ -11,6 +11,7 @@ from core.curation.snapshot import is_whole, read_snapshot, rebuild_snapshot, sn
 from core.curation.snapshot_diff import AnchorChange, SnapshotDiff, diff_snapshots
 from core.model import PairsmithError, Snapshot
 from core.store import artefacts, projects
+from core.workspace import Workspace
 from pages._ui.page import Page
 from pages._ui.past_event import DATE, GRADES, to_time
 from pages._ui.text import escape_label
@@ -59,7 +60,7 @@ def _draw_file(page: Page, taken: Sequence[Snapshot]) -> None:
     st.subheader("Its file", anchor=False)
     names = {item.id: _name(item) for item in taken}
     chosen = st.selectbox("Snapshot", list(names), format_func=names.__getitem__, key="snapshot")
-    workspace, project_id, whole = page.workspace, page.project_id, is_whole(page.workspace, chosen)
+    workspace, project_id, whole = page.workspace, page.project_id, _is_whole(page.workspace, chosen, _read_stamp(page.workspace, chosen))
     st.caption("JSON Lines: each document, then each anchor with its answers and hard negatives." if whole else "The file is missing or was changed on disk.")
     with st.container(horizontal=True):
         path = snapshot_path(workspace, chosen)
@@ -88,7 +89,7 @@ def _draw_compare(page: Page, taken: Sequence[Snapshot]) -> None:
     first = left.selectbox("From", list(names), index=1, format_func=names.__getitem__, key="first", bind="query-params")
     second = right.selectbox("To", list(names), index=0, format_func=names.__getitem__, key="second", bind="query-params")
     try:
-        diff = _diff(page, first, second)
+        diff = _diff(page.workspace, first, second, (_read_stamp(page.workspace, first), _read_stamp(page.workspace, second)))
     except PairsmithError as error:
         st.error(escape_label(str(error)), icon=":material/error:")
         return
@@ -102,8 +103,23 @@ def _draw_compare(page: Page, taken: Sequence[Snapshot]) -> None:
     _draw_table("Documents worded otherwise", [{"Document": item.document_id, "Before": item.before, "After": item.after} for item in diff.reworded])
 
 
-def _diff(page: Page, first: str, second: str) -> SnapshotDiff:
-    return diff_snapshots(read_snapshot(page.workspace, first), read_snapshot(page.workspace, second))
+def _read_stamp(workspace: Workspace, snapshot_id: str) -> tuple[int, int]:
+    """Size in bytes and time of writing in ns of a snapshot's file, which change with it; zeros where it is missing."""
+    try:
+        found = snapshot_path(workspace, snapshot_id).stat()
+    except OSError:
+        return 0, 0
+    return found.st_size, found.st_mtime_ns
+
+
+@st.cache_data(max_entries=20, show_spinner=False)
+def _is_whole(_workspace: Workspace, snapshot_id: str, stamp: tuple[int, int]) -> bool:
+    return is_whole(_workspace, snapshot_id)
+
+
+@st.cache_resource(max_entries=5, show_spinner=False)
+def _diff(_workspace: Workspace, first: str, second: str, stamps: tuple[tuple[int, int], ...]) -> SnapshotDiff:
+    return diff_snapshots(read_snapshot(_workspace, first), read_snapshot(_workspace, second))
 
 
 def _draw_table(name: str, rows: list[dict[str, object]]) -> None:

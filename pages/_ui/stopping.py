@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import streamlit as st
 
+from core.curation.audit import AuditEstimate, estimate_left
 from core.curation.options import change_options
 from core.curation.stopping import Advice, Stopping, read_stopping
 from core.jobs.engine import LocalEngine
 from core.model import PairsmithError, RunKind, RunStatus
+from core.store import judgements
 from pages._ui.charts import draw_value
 from pages._ui.figures import MEASURES, STILL
 from pages._ui.page import Page, get_workspace
 from pages._ui.runs import format_seconds, latest_run, watch_run
+from pages._ui.sign_in import is_lead_here
 
 ICONS = {
     Advice.GO_ON: ":material/trending_up:",
@@ -25,9 +28,19 @@ ICONS = {
 TARGET, NOTICE = "stopping-target", "stopping-notice"
 
 
+@st.cache_data(max_entries=16, show_spinner=False)
+def load_estimate(home: str, project_id: str, last_seq: int, mined_by: str) -> AuditEstimate | None:
+    """The audit's estimate after the judgement `last_seq`, on what the run `mined_by` found: it is the same for everybody."""
+    return estimate_left(get_workspace(), project_id)
+
+
 def draw_stopping(page: Page) -> None:
     """Draw everything there is to decide by whether to go on reviewing."""
-    found = read_stopping(page.workspace, page.project_id, author=page.author)
+    with page.workspace.store.read() as conn:
+        last = judgements.last_seq(conn, page.project_id)
+    mined = latest_run(page, RunKind.MINE)
+    known = (str(page.workspace.home), page.project_id, last, f"{mined.id} {mined.status}" if mined else "")
+    found = read_stopping(page.workspace, page.project_id, author=page.author, estimate=lambda _workspace, _project_id: load_estimate(*known))
     st.subheader(
         "When to stop", help="Whether more reviewing is worth your time: how far the target is, and what the last judgements taught a quick test model."
     )
@@ -73,13 +86,18 @@ def _draw_target(page: Page, found: Stopping) -> None:
         value=target.wanted,
         key=f"{TARGET}-{page.project_id}-{target.wanted}",
         on_change=_change_target,
-        args=(page.project_id, f"{TARGET}-{page.project_id}-{target.wanted}"),
+        args=(page.project_id, page.author, f"{TARGET}-{page.project_id}-{target.wanted}"),
+        disabled=not is_lead_here(page.author),
+        help="For everybody in the project; leads set it.",
         width=280,
     )
 
 
-def _change_target(project_id: str, key: str) -> None:
-    change_options(get_workspace(), project_id, negatives_target=int(st.session_state[key]))
+def _change_target(project_id: str, author: str, key: str) -> None:
+    try:
+        change_options(get_workspace(), project_id, author=author, negatives_target=int(st.session_state[key]))
+    except PairsmithError as error:
+        st.session_state[NOTICE] = str(error)
 
 
 def _draw_value(page: Page, found: Stopping) -> None:

@@ -36,5 +36,6 @@ def test_a_bad_table_is_refused_whole_with_its_lines(tmp_path: Path) -> None:
     table.write_text("question\nGood?\n" + "x" * 5_000 + "\n", encoding="utf-8")
     assert "asked.tsv, line 3" in call(home, "anchors", "add", "p", "--file", str(table), code=1).stderr
     assert call_json(home, "anchors", "list", "p")["total"] == 0
+    assert "asked.tsv, line 3" in call(home, "anchors", "add", "p", "--file", str(table), "--dry-run", code=1).stderr
     call(home, "anchors", "add", "p", code=2)
     assert "no file" in call(home, "anchors", "add", "p", "--file", str(tmp_path / "gone.csv"), code=1).stderr

@@ -101,6 +101,8 @@ def test_judging_says_what_followed_and_the_guideline_is_replaced_from_a_file(tm
     text.write_text("**Only** clauses count.\n", encoding="utf-8")
     assert call_json(home, "guideline", "one", "--file", str(text), "--author", "ann")["versions"][0]["author"] == "ann"
     assert call(home, "guideline", "one").stdout == "**Only** clauses count.\n"
+    text.write_bytes(b"Only cl\xe4uses count.")
+    assert "is not UTF-8 (byte 8 " in call(home, "guideline", "one", "--file", str(text), code=1).stderr
     log = tmp_path / "log.jsonl"
     call(home, "export", "one", "--what", "log", "--out", str(log))
     first = json.loads(log.read_text(encoding="utf-8").splitlines()[0])

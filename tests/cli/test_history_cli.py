@@ -18,7 +18,7 @@ def test_the_log_is_filtered_shown_and_taken_back(tmp_path: Path, pair_file: Pat
     assert (event["label"], event["label_before"], event["taken_back_by"]) == ("hard_negative", None, None)
     assert told["authors"][0]["decisions"] == 24
     assert call_json(home, "history", "mine", "--show", event["client_id"])["standing"] is True
-    call(home, "history", "mine", "--take-back", event["client_id"], "--by", "ann")
+    call(home, "history", "mine", "--take-back", event["client_id"], "--author", "ann")
     assert call_json(home, "history", "mine", "--show", event["client_id"])["past"]["taken_back_by"] == "ann"
     assert "taken back already" in call(home, "history", "mine", "--take-back", event["client_id"], code=1).stderr
 

@@ -43,10 +43,10 @@ def test_an_example_comes_in_as_it_stands_and_once(workspace: Workspace, tmp_pat
         corpus.put_anchors(conn, "p", [Anchor("q1", "Who insures?" if name == "graded.jsonl" else "An older question?")])
     path = tmp_path / name
     path.write_text(EXAMPLES[name], encoding="utf-8")
-    stored = import_path(workspace, "p", path)
+    stored = import_path(workspace, "p", path).changed
     documents = COUNTS[name][0] + (name == "graded.jsonl")  # its d1 is the older text's, changed
     assert tuple(stored.values()) == (documents, *COUNTS[name][1:])
-    assert sum(import_path(workspace, "p", path).values()) == 0
+    assert sum(import_path(workspace, "p", path).changed.values()) == 0
 
 
 def test_the_table_has_every_form() -> None:

@@ -6,13 +6,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from core.model import Anchor, Candidate, CandidateStatus, Document, Judgement, Label, Source
 from core.settings import Settings
 from core.store import candidates, corpus, judgements, open_store, projects
 from core.workspace import Workspace
 from tests.servers import CHROMIUM, CHROMIUM_FLAGS, Server, launch_server, stop_server
+
+expect.set_options(timeout=30_000)
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,6 @@ from core.workspace import Workspace
 from tests.e2e.conftest import HOSTILE
 from tests.servers import Server, stop_server
 
-expect.set_options(timeout=30_000)
 PROJECT = "asked"
 PANEL = "section.panel"
 KEYS = {"3": (Label.POSITIVE, 3), "2": (Label.POSITIVE, 2), "1": (Label.POSITIVE, 1), "0": (Label.HARD_NEGATIVE, 0)}
@@ -200,6 +199,18 @@ def test_a_list_that_was_just_exchanged_takes_no_grade_and_marks_in_flight_are_k
     wait_saved(tab)
     assert as_marks(read_marks(home_store)) == meant
     assert meant[-1][0] == "q2"
+
+
+@pytest.mark.usefixtures("asked")
+def test_a_grade_pressed_after_going_on_marks_nothing_and_says_so(tab: Page, serve: Callable[..., Server], home_store: Workspace) -> None:
+    open_panel(tab, serve(), "?anchor=q1")
+    tab.locator(PANEL).evaluate("""() => ["n", "3"].forEach(key => document.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true })))""")
+    expect(tab.locator(f"{PANEL} .passed")).to_have_text("Another list is on its way: nothing was marked.")
+    expect(tab.locator(f"{PANEL} .question")).to_have_text("Which notice is on apples?")
+    tab.wait_for_timeout(700)
+    meant = press(tab, "2")
+    wait_saved(tab)
+    assert as_marks(read_marks(home_store)) == meant
 
 
 @pytest.mark.usefixtures("asked")

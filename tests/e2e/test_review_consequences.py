@@ -10,13 +10,29 @@ from playwright.sync_api import Page, expect
 
 from core.curation.guideline import write_guideline
 from core.curation.twins import write_twins
-from core.model import Candidate, CandidateStatus, Document, Label
+from core.model import Candidate, CandidateStatus, Document, Label, Part
 from core.store import candidates, corpus, judgements, projects
 from core.workspace import Workspace
 from tests.e2e.conftest import HOSTILE, QUEUE_PROJECT, fill_queue
 from tests.e2e.test_judging_panel import PANEL, open_panel, press, read_judged, shown_pair, wait_saved
 from tests.servers import Server
 
+CLICK_TWICE = """panel => new Promise((done, failed) => {
+    const root = panel.getRootNode()
+    const anchor = () => JSON.parse(root.querySelector(".panel").dataset.pair || "[null]")[0]
+    const click = () => root.querySelector("[data-act=hard_negative]").click()
+    const before = anchor()
+    const until = performance.now() + 60_000
+    const look = () => {
+        if (performance.now() > until) return failed(new Error("the next question never came"))
+        if (anchor() === before) return setTimeout(look, 1)
+        click()
+        done()
+    }
+    click()
+    look()
+})"""
+"""Judges, and clicks again in the moment the near-duplicate that was judged with it gives way to the next question."""
 LONG = "Nothing of note stands in this sentence. " * 40
 
 
@@ -53,12 +69,42 @@ def test_near_duplicates_are_judged_with_the_record_listed_and_taken_back_by_one
     assert [event.label for event in read_judged(home_store)] == [Label.HARD_NEGATIVE] * 2 + [Label.UNJUDGED] * 2
 
 
+def test_a_click_at_the_moment_a_record_is_exchanged_judges_nothing_and_says_so(tab: Page, serve: Callable[..., Server], home_store: Workspace) -> None:
+    make_twins(home_store)
+    open_panel(tab, serve())
+    tab.locator(PANEL).evaluate(CLICK_TWICE)
+    expect(tab.locator(f"{PANEL} .passed")).to_have_text("The record has just changed: nothing was judged.")
+    wait_saved(tab)
+    assert shown_pair(tab) == ("a01", "d0")
+    assert {event.anchor_id for event in read_judged(home_store)} == {"a00"}
+
+
+def test_a_note_and_a_reason_stay_with_the_record_they_were_given_for(tab: Page, serve: Callable[..., Server], home_store: Workspace) -> None:
+    make_twins(home_store)
+    open_panel(tab, serve())
+    press(tab, "a", 0)
+    assert shown_pair(tab) == ("a00", "d1")
+    tab.keyboard.press("t")
+    tab.keyboard.type("on the near-duplicate")
+    expect(tab.locator(f"{PANEL} .followed")).to_contain_text("Also applied to 1 near-duplicate: d1")
+    tab.wait_for_timeout(2_500)
+    assert shown_pair(tab) == ("a00", "d1")
+    tab.keyboard.press("Enter")
+    tab.keyboard.press("b")
+    wait_saved(tab)
+    assert [(event.document_id, event.note) for event in read_judged(home_store) if event.note] == [("d1", "on the near-duplicate")]
+    expect(tab.locator(f"{PANEL} [data-part=note]")).to_have_value("")
+
+
 def test_an_answer_offers_more_like_it_and_puts_it_next(tab: Page, serve: Callable[..., Server], home_store: Workspace) -> None:
     fill_queue(home_store, anchors=2, per_anchor=3)
     with home_store.store.write() as conn:
         kept = [Candidate("a00", "d0", CandidateStatus.PROPOSED, "near", 9.0, 0.5, 0.8, 1, None, "none")]
         kept += [Candidate("a01", f"d{n}", CandidateStatus.PROPOSED, "near", 5.0 - n, 0.5, 0.8, 1, None, "none") for n in range(3)]
         candidates.replace_candidates(conn, QUEUE_PROJECT, kept)
+        corpus.set_parts(conn, QUEUE_PROJECT, {"a00": Part.TRAIN, "a01": Part.TRAIN})
+        revision = projects.get_project(conn, QUEUE_PROJECT).corpus_revision
+    write_twins(home_store, QUEUE_PROJECT, {}, revision)
     open_panel(tab, serve())
     press(tab, "p")
     tab.keyboard.press("m")

@@ -57,7 +57,7 @@ def read_points(workspace: Workspace) -> list[tuple[int, str]]:
         return [(point.judged, point.truth) for point in value_points.list_points(conn, "contracts")]
 
 
-def test_a_first_run_draws_a_curve_the_next_adds_a_point_and_a_changed_truth_draws_it_anew(sample: Workspace) -> None:
+def test_a_first_run_draws_a_curve_the_next_adds_a_point_and_a_changed_truth_draws_it_anew_once_it_stands(sample: Workspace) -> None:
     oracle = read_oracle(CONTRACTS / "oracle.tsv")
     answer_queue(sample, "contracts", oracle, limit=120)
     result = measure_value(sample, "contracts", keep_quiet, config=QUICK)
@@ -82,6 +82,8 @@ def test_a_first_run_draws_a_curve_the_next_adds_a_point_and_a_changed_truth_dra
         taken = {item.document_id for item in judgements.read_state(conn, "contracts", anchor_ids=[anchor.id])}
         other = next(document.id for document in corpus.read_documents(conn, "contracts") if document.id not in taken)
         judgements.append_judgements(conn, "contracts", [Judgement("new", anchor.id, other, Label.HARD_NEGATIVE)])
+    assert measure_value(sample, "contracts", keep_quiet, config=QUICK)["points"] == 1
+    assert [judged for judged, _ in read_points(sample)] == [151]
     assert measure_value(sample, "contracts", keep_quiet, config=QUICK)["points"] == 12
     again = read_points(sample)
     assert (len(again), again[-1][0]) == (12, 151)

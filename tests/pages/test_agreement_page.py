@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.curation.agreement import list_disputes
+from core.curation.disputes import list_disputes
 from core.curation.fan_out import Twins, apply_decision
 from core.curation.options import read_options
 from core.model import Candidate, CandidateStatus, Document, Judgement, Label, Source

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.model import Anchor, Document, Judgement, Label, RunKind, Source
-from core.store import corpus, judgements, projects, runs
+from core.curation.twins import write_twins
+from core.model import Anchor, Candidate, CandidateStatus, Document, Judgement, Label, RunKind, Source
+from core.store import candidates, corpus, judgements, projects, runs
 from core.workspace import Workspace
 from pages._ui.text import escape_label
 
@@ -25,6 +28,12 @@ def read_marks(workspace: Workspace) -> list[tuple[str, str, Label, int]]:
 def chosen(app: AppTest) -> str:
     """The anchor that the page is at."""
     return str(app.session_state["label-anchor-small"])
+
+
+def read_panel_marks(app: AppTest) -> dict[str, Any]:
+    """The present mark of each hit, by document id, as the panel was given it."""
+    (panel,) = app.get("bidi_component")
+    return {item["document_id"]: item["mark"] for item in json.loads(panel.proto.json)["results"]}
 
 
 def texts(app: AppTest) -> list[str]:
@@ -83,6 +92,37 @@ def test_a_button_changes_nothing_when_somebody_else_judged_the_pair_since_it_wa
     assert read_marks(workspace) == []
     assert any("judged meanwhile" in text for text in texts(app))
     assert any(text.endswith("marked ambiguous") for text in texts(app))
+
+
+@pytest.mark.usefixtures("small_project")
+def test_a_mark_says_what_it_was_applied_to_and_what_was_taken_back(open_screen: Open, workspace: Workspace) -> None:
+    with workspace.store.read() as conn:
+        revision = projects.get_project(conn, "small").corpus_revision
+    write_twins(workspace, "small", {"d22": "d22", "d6": "d22"}, revision)
+    app = open_screen("label")
+    app.button(key="hit-3-a10-d22").click().run()
+    assert "Also applied to d6 · for a10" in texts(app)
+    app.button(key="hit-undo-a10-d22").click().run()
+    assert "Also taken back: d6 · for a10" in texts(app)
+    assert not app.exception
+
+
+@pytest.mark.usefixtures("small_project")
+def test_what_two_experts_judge_blind_is_hidden_until_ones_own_word_and_a_difference_is_said(open_screen: Open, workspace: Workspace) -> None:
+    with workspace.store.write() as conn:
+        candidates.replace_candidates(conn, "small", [Candidate("a10", "d22", CandidateStatus.PROPOSED, "near", 1.0, 0.5, 0.8, 1, None, "none")])
+        candidates.set_wanted(conn, "small", [("a10", "d22")], 2)
+        judgements.append_judgements(conn, "small", [Judgement("somebody-else", "a10", "d22", Label.POSITIVE, 3, Source.SEARCH, "somebody")])
+        assert candidates.read_blind(conn, "small", "a10", "local") == {"d22"}
+        assert candidates.read_blind(conn, "small", "a10", "somebody") == set()
+    app = open_screen("label", anchor="a10")
+    assert read_panel_marks(app)["d22"] is None
+    assert any(item.label == "Answers marked so far: 0" for item in app.expander)
+    app.button(key="hit-0-a10-d22").click().run()
+    assert not app.exception
+    assert read_panel_marks(app)["d22"]["disputed"]
+    assert any(text.endswith("marked experts differ: settle it on the agreement page") for text in texts(app))
+    assert any("Another expert judged this otherwise." in text for text in texts(app))
 
 
 @pytest.mark.usefixtures("small_project")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -55,9 +56,31 @@ def test_the_table_is_paged_and_filtered_and_warns_of_the_scores(open_screen: Op
     assert any("Seeing scores before judging shifts judgements" in item.value for item in app.info)
     assert len(app.dataframe[0].value) == 50
     assert "60 candidates, page 1 of 2, in the order of the queue." in [item.value for item in app.caption]
+    app.toggle(key="mine_open").set_value(True).run()
     app.selectbox(key="mine_status").set_value(CandidateStatus.SUSPICIOUS).run()
     assert len(app.dataframe[0].value) == 30
     assert set(app.dataframe[0].value["Status"]) == {"May be an answer"}
+
+
+@pytest.mark.usefixtures("small_project")
+def test_figures_of_what_nobody_judged_are_shown_to_leads_alone_and_only_when_asked(
+    open_screen: Open, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = [Candidate("a1", f"d{n}", CandidateStatus.SUSPICIOUS, "near", 9.0 - n, 0.5, 0.9, 1, None, "m") for n in (2, 3)]
+    with workspace.store.write() as conn:
+        candidates.replace_candidates(conn, "small", found)
+        judgements.append_judgements(conn, "small", [Judgement("judged-d2", "a1", "d2", Label.HARD_NEGATIVE, 0, Source.MINED)])
+    app = open_screen("mining")
+    assert not app.exception
+    judged, unjudged = app.dataframe[0].value.to_dict("records")
+    assert (judged["Status"], judged["Ratio"]) == ("May be an answer", 0.9)
+    assert all(pd.isna(unjudged[name]) for name in ("Status", "Why", "Ratio", "Similarity", "Rank by meaning", "Rank by words", "Reranker"))
+    app.toggle(key="mine_open").set_value(True).run()
+    assert list(app.dataframe[0].value["Ratio"]) == [0.9, 0.9]
+    monkeypatch.setattr("pages._ui.sign_in.is_lead", lambda settings, author: False)
+    app.run()
+    assert not app.toggle
+    assert pd.isna(app.dataframe[0].value["Ratio"][1])
 
 
 @pytest.mark.usefixtures("small_project")

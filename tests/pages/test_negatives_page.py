@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.curation.guideline import write_guideline
+from core.curation.options import change_options
+from core.curation.overlap import change_overlap
 from core.curation.twins import write_twins
-from core.model import Candidate, CandidateStatus, Document, Judgement, Label, RunKind, RunStatus, Source
+from core.model import Candidate, CandidateStatus, Document, Judgement, Label, PairsmithError, RunKind, RunStatus, Source
 from core.settings import load_settings
 from core.store import candidates, corpus, judgements, projects, runs
 from core.workspace import Workspace
@@ -154,6 +157,18 @@ def test_a_plain_button_changes_nothing_when_the_pair_was_judged_meanwhile(open_
 
 
 @pytest.mark.usefixtures("small_project")
+def test_a_plain_button_gives_the_second_word_on_a_record_that_two_experts_judge(open_screen: Open, workspace: Workspace) -> None:
+    put_queue(workspace, [("a3", "d4")])
+    with workspace.store.write() as conn:
+        candidates.set_wanted(conn, "small", [("a3", "d4")], 2)
+        judgements.append_judgements(conn, "small", [Judgement("somebody-else", "a3", "d4", Label.HARD_NEGATIVE, 0, Source.MINED, "somebody")])
+    app = open_screen("negatives")
+    app.button(key="judge-Hard negative-a3-d4").click().run()
+    assert not app.exception
+    assert read_marks(workspace) == [("a3", "d4", Label.HARD_NEGATIVE, 0)]
+
+
+@pytest.mark.usefixtures("small_project")
 def test_the_plain_buttons_say_what_else_was_judged_and_take_it_back(open_screen: Open, workspace: Workspace) -> None:
     put_queue(workspace, [("a3", "d4"), ("a5", "d1")])
     with workspace.store.read() as conn:
@@ -193,11 +208,11 @@ def test_own_keys_reach_the_panel_and_keys_that_clash_are_refused(open_screen: O
     put_queue(workspace, [("a3", "d4")])
     app = open_screen("negatives")
     app.text_input(key="own-key-small-hard_negative").set_value("X")
-    save = next(button for button in app.button if button.label == "Save keys")
+    save = next(button for button in app.button if button.label == "Save keys for everybody")
     save.click().run()
     assert handed(app)["keys"]["hard_negative"] == "x"
     app.text_input(key="own-key-small-hard_negative").set_value("P")
-    next(button for button in app.button if button.label == "Save keys").click().run()
+    next(button for button in app.button if button.label == "Save keys for everybody").click().run()
     assert any("would mean hard negative and fully at once" in item.value for item in app.text)
     assert handed(app)["keys"]["hard_negative"] == "x"
 
@@ -231,3 +246,18 @@ def test_whoever_does_not_lead_reads_the_guideline_and_takes_nothing_over(app_ho
         app.switch_page("negatives.py").run()
         assert "Read this." in [item.value for item in app.markdown]
         assert (len(app.toggle), any(button.key == "take-over-somebody" for button in app.button)) == ((1, True) if leads else (0, False))
+
+
+@pytest.mark.usefixtures("small_project")
+def test_keys_overlap_and_target_are_set_by_leads_alone(workspace: Workspace) -> None:
+    settings = workspace.settings.model_copy(update={"require_sign_in": True, "lead_emails": "lead@firm.example"})
+    served = replace(workspace, settings=settings)
+    for change in ({"keys": {"undo": "x"}}, {"overlap": 0.1}, {"negatives_target": 5}):
+        with pytest.raises(PairsmithError, match=r"ann@firm\.example may not change"):
+            change_options(served, "small", author="ann@firm.example", **change)
+        with pytest.raises(PairsmithError, match="may not change"):
+            change_options(served, "small", **change)
+        change_options(served, "small", author="lead@firm.example", **change)
+    with pytest.raises(PairsmithError, match="how much of the queue"):
+        change_overlap(served, "small", 0.2, "ann@firm.example")
+    assert change_options(served, "small", parent_field="topic").negatives_target == 5

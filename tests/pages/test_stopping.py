@@ -14,13 +14,15 @@ from core.store import corpus, judgements, projects, runs, value_points
 from core.workspace import Workspace
 
 Open = Callable[..., AppTest]
-POINT = ValuePoint(0, 0, 0.45, 0.46, -0.01, 0.03, 40, 1.0, 0.0)
+POINT = ValuePoint(0, 0, 0.45, 0.46, -0.01, 0.03, 10, 1.0, 0.0)
 
 
 def put_points(workspace: Workspace) -> None:
     with workspace.store.write() as conn:
+        corpus.set_parts(conn, "small", {f"a{n}": Part.DEV for n in range(10)})
+        last = judgements.last_seq(conn, "small")
         for judged, value, added in ((0, 0.46, None), (60, 0.48, None), (120, 0.5, Added(120, 0.04, 0.01, 0.07))):
-            value_points.put_point(conn, "small", replace(POINT, last_seq=judged, judged=judged, value=value, added=added))
+            value_points.put_point(conn, "small", replace(POINT, last_seq=last + judged, judged=judged, value=value, added=added))
 
 
 def metrics(app: AppTest) -> dict[str, str]:
@@ -37,7 +39,8 @@ def test_an_empty_meter_says_what_is_missing_and_draws_no_curve(open_screen: Ope
 
 
 @pytest.mark.usefixtures("small_project")
-def test_the_curve_has_its_sentence_and_says_its_takeaway_without_being_seen(open_screen: Open, workspace: Workspace) -> None:
+def test_the_curve_has_its_sentence_and_says_its_takeaway_without_being_seen(open_screen: Open, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.curation.stopping.FEWEST_DEVELOPMENT", 10)
     put_points(workspace)
     app = open_screen("negatives")
     assert not app.exception

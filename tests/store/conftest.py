@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection, text
 
 from core.model import Anchor, Document
 from core.store import Store, corpus, open_store, projects
@@ -140,6 +141,14 @@ def store(store_url: str) -> Iterator[Store]:
 
 
 @pytest.fixture
+def other_store(store: Store, store_url: str) -> Iterator[Store]:
+    """The database of `store` as another process has it open: within one process writers wait for each other before they begin."""
+    opened = open_store(store_url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
 def project(store: Store) -> str:
     """A project of 6 documents and 3 anchors, nothing judged."""
     with store.write() as conn:
@@ -147,3 +156,14 @@ def project(store: Store) -> str:
         corpus.put_documents(conn, "p", [Document(f"d{n}", f"text {n}", fields={"n": str(n)}) for n in range(6)])
         corpus.put_anchors(conn, "p", [Anchor(f"a{n}", f"question {n}") for n in range(3)])
     return "p"
+
+
+def await_waiting(conn: Connection) -> None:
+    """Return once another transaction waits for the turn that this one has; on SQLite at once, since there the other waits to begin."""
+    if conn.dialect.name == "postgresql":
+        waiting = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+        for _ in range(1000):
+            if conn.execute(waiting).scalar_one():
+                return
+            time.sleep(0.01)
+        raise AssertionError("Nobody waits for the turn.")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
+from sqlalchemy import update
 
 from core.model import Anchor, Candidate, CandidateStatus, Document, Judgement, Label
-from core.store import Store, candidates, corpus, judgements, open_store
+from core.store import Store, candidates, corpus, judgements, open_store, tables
+from tests.store.conftest import await_waiting
 
 
 def found(anchor: str, document: str, priority: float, status: CandidateStatus = CandidateStatus.PROPOSED) -> Candidate:
@@ -118,3 +121,30 @@ def test_a_record_that_two_must_judge_goes_to_a_second_expert_and_to_no_third(st
     assert free("cem") == []
     say("bob", "d0", undoes="bob-d0")
     assert (free("ann"), free("bob"), free("cem")) == ([], ["d0"], ["d0"])
+
+
+def test_two_who_ask_for_more_of_the_same_at_once_both_get_an_answer(store: Store, other_store: Store, project: str):
+    items = [found("a0", f"d{n}", 1.0) for n in range(3)]
+
+    def put(asked: Store, author: str) -> int:
+        with asked.write() as conn:
+            return candidates.put_first(conn, project, items, author=author, lease_s=60.0, now=0.0)
+
+    with ThreadPoolExecutor(1) as pool:
+        with store.write() as conn:
+            assert candidates.put_first(conn, project, items, author="ann", lease_s=60.0, now=0.0) == 3
+            second = pool.submit(put, other_store, "bob")
+            await_waiting(conn)
+        assert second.result() == 0
+
+
+def test_what_is_put_first_leaves_audit_items_in_random_order_and_is_open_again(store: Store, project: str):
+    with store.write() as conn:
+        candidates.replace_candidates(conn, project, [replace(found("a0", "d0", 1.0), audit=True), found("a0", "d1", 2.0)])
+        more = [replace(found("a0", f"d{n}", 9.0), reason="more") for n in range(2)]
+        assert candidates.put_first(conn, project, more, author="ann", lease_s=0.0, now=0.0) == 1
+        assert candidates.find_candidate(conn, project, "a0", "d0").priority == 1.0
+        conn.execute(update(tables.candidates).values(judged=True))
+        again = [replace(found("a0", "d1", 9.0), reason="still more")]
+        assert candidates.put_first(conn, project, again, author="ann", lease_s=0.0, now=0.0) == 1
+        assert candidates.count_queue(conn, project, "bob", now=1.0)["open"] == 1

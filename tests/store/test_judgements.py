@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from core.model import Judgement, Label, PairsmithError, Part, Source
 from core.store import Store, corpus, judgements
+from tests.store.conftest import await_waiting
 
 _SERIAL = itertools.count()
 
@@ -183,3 +185,41 @@ def test_changes_of_a_part_are_the_pairs_whose_relevance_is_another_than_before(
         judgements.undo_judgement(conn, project, "c1", author="ann")
         assert judgements.count_changes(conn, project, Part.TEST, before) == 2
         assert judgements.count_changes(conn, project, Part.TEST, judgements.last_seq(conn, project)) == 0
+
+
+def test_an_undo_waits_for_the_word_of_another_that_is_on_its_way(store: Store, other_store: Store, project: str):
+    """The undo once read the pair before its turn, and took the other's word for no word."""
+    with store.write() as conn:
+        judgements.append_judgements(conn, project, [say("e1")])
+
+    def take_back() -> str:
+        try:
+            with other_store.write() as conn:
+                judgements.undo_judgement(conn, project, "e1", author="ann")
+        except PairsmithError as error:
+            return str(error)
+        return ""
+
+    with ThreadPoolExecutor(1) as pool:
+        with store.write() as conn:
+            judgements.append_judgements(conn, project, [say("e2", Label.POSITIVE, grade=2)])
+            told = pool.submit(take_back)
+            await_waiting(conn)
+        assert "judged again since" in told.result()
+    assert state_of(store, project) == {("a0", "d0"): (Label.POSITIVE, 2)}
+
+
+def test_of_two_undos_of_one_event_at_once_one_is_written(store: Store, other_store: Store, project: str):
+    with store.write() as conn:
+        judgements.append_judgements(conn, project, [say("e1")])
+
+    def take_back() -> Judgement | None:
+        with other_store.write() as conn:
+            return judgements.undo_judgement(conn, project, "e1", author="bob", undo_id="u2")
+
+    with ThreadPoolExecutor(1) as pool:
+        with store.write() as conn:
+            assert judgements.undo_judgement(conn, project, "e1", author="ann", undo_id="u1") is not None
+            told = pool.submit(take_back)
+            await_waiting(conn)
+        assert told.result() is None

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from core.model import Anchor, Candidate, CandidateStatus, Document, Judgement, Label, NotFound, PairsmithError, Part, Project
 from core.store import Store, candidates, corpus, judgements, projects
+from tests.store.conftest import await_waiting
 
 
 def test_a_project_is_made_listed_and_found(store: Store):
@@ -121,3 +124,18 @@ def test_the_contents_of_a_project_are_counted_by_what_stands_now(store: Store, 
             "hard_negatives": 1,
             "to_review": 1,
         }
+
+
+def test_of_two_who_change_the_options_of_a_project_at_once_neither_is_lost(store: Store, other_store: Store, project: str):
+    def put(name: str) -> None:
+        with other_store.write() as conn:
+            projects.update_options(conn, project, lambda held: {**held, name: 1})
+
+    with ThreadPoolExecutor(1) as pool:
+        with store.write() as conn:
+            projects.update_options(conn, project, lambda held: {**held, "first": 1})
+            second = pool.submit(put, "second")
+            await_waiting(conn)
+        second.result()
+    with store.read() as conn:
+        assert projects.get_project(conn, project).options == {"first": 1, "second": 1}

@@ -50,3 +50,18 @@ def test_a_backup_goes_to_a_new_folder_outside_the_home(workspace: Workspace, tm
     for out in (tmp_path, workspace.home / "copy"):
         with pytest.raises(PairsmithError, match="new folder outside"):
             back_up_home(workspace, out)
+
+
+def test_a_database_in_a_folder_of_the_home_is_backed_up_and_one_that_cannot_be_read_is_said(tmp_path: Path):
+    home = tmp_path / "home"
+    settings = Settings(home=home, database_url=f"sqlite:///{home / 'deep' / 'p.db'}")
+    nested = Workspace(settings, open_store(settings.url))
+    back_up_home(nested, tmp_path / "copy")
+    assert (tmp_path / "copy" / "deep" / "p.db").stat().st_size > 0
+    nested.store.close()
+    for path in (home / "deep").iterdir():
+        path.unlink()
+    (home / "deep" / "p.db").write_bytes(b"no database, but long enough to be looked at as one" * 100)
+    with pytest.raises(PairsmithError, match="failed"):
+        back_up_home(nested, tmp_path / "other")
+    assert not (tmp_path / "other").exists()

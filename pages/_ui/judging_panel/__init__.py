@@ -7,26 +7,24 @@ Refuses a sending that belongs to another project or person. Invariant: nothing 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
-from core.curation.fan_out import Followed
 from core.curation.options import DEFAULT_KEYS, read_options
 from core.curation.passages import choose_answer, mark_text
-from core.curation.review_queue import ReviewRecord, apply_events, next_records, recent_decisions
+from core.curation.review_queue import ReviewRecord, next_records, recent_decisions
 from core.model import Document, Judgement, Label
 from core.store.candidates import count_queue
+from pages._ui.outbox import name_outbox, take_events
 from pages._ui.page import Page
 
 _HERE = Path(__file__).parent
 _SHARED = _HERE.parent / "panel_shared.js"
 
-_ANSWER = ("acknowledged", "refused", "followed")
-"""What the panel is told of its last sending."""
 _PANEL = st.components.v2.component(
     "judging_panel",
     html=(_HERE / "panel.html").read_text(encoding="utf-8"),
@@ -51,11 +49,11 @@ def judging_panel(page: Page) -> Handed:
     Its keys are those of the project's options. After a reload it also gets the expert's last decisions, so that undo goes back through them.
     Only records that are unjudged and not leased to somebody else are handed out; an event is stored once, however often it arrives.
     """
-    answer = _take_events(page)
+    take_events(page, _key(page))  # first, so that what is judged is not handed out again
     records = next_records(page.workspace, page.project_id, page.author)
     with page.workspace.store.read() as conn:
         queue = count_queue(conn, page.project_id, page.author)
-    _mount(page, answer, records=[_to_json(record) for record in records], left=queue["open"], recent=_read_recent(page), drain=False)
+    _mount(page, records=[_to_json(record) for record in records], left=queue["open"], recent=_read_recent(page), drain=False)
     return Handed(records, queue["open"], queue["held"])
 
 
@@ -64,54 +62,19 @@ def drain_outbox(page: Page) -> None:
 
     Nothing is handed out and no key judges; it draws nothing where nothing waits.
     """
-    _mount(page, _take_events(page), records=[], left=0, recent=[], drain=True)
+    _mount(page, records=[], left=0, recent=[], drain=True)
 
 
-def _mount(page: Page, answer: Mapping[str, Any], **data: object) -> None:
-    owner = {"user": page.author, "project": _name_outbox(page), "project_id": page.project_id} | {name: answer[name] for name in _ANSWER}
+def _mount(page: Page, **data: object) -> None:
+    key = _key(page)
+    owner = {"user": page.author, "project": name_outbox(page), "project_id": page.project_id} | take_events(page, key)
     owner["keys"] = {**DEFAULT_KEYS, **(read_options(page.project).keys if page.project else {})}
     # The callback is what stores a sending that the panel made while the page was being left: the next page's script runs after it.
-    _PANEL(key=_key(page), data=owner | data, on_outbox_change=lambda: _take_events(page))
+    _PANEL(key=key, data=owner | data, on_outbox_change=lambda: take_events(page, key))
 
 
 def _key(page: Page) -> str:
     return f"judging-panel-{page.project_id}"
-
-
-def _name_outbox(page: Page) -> str:
-    """A project made anew under an old name is another one."""
-    return f"{page.project_id}@{page.project.created_at if page.project else 0}"
-
-
-def _take_events(page: Page) -> dict[str, Any]:
-    """Apply the sending that lies in the panel's state, once, and return what became of the last one."""
-    key = _key(page)
-    answer: dict[str, Any] = st.session_state.setdefault(f"{key}-answer", {"sent": None, "acknowledged": [], "refused": {}, "followed": {}})
-    state = st.session_state.get(key)
-    outbox = state.get("outbox") if isinstance(state, Mapping) else None
-    if not isinstance(outbox, Mapping) or outbox.get("sent") == answer["sent"]:
-        return answer
-    if outbox.get("project") != _name_outbox(page) or outbox.get("user") != page.author:
-        return answer
-    found = outbox.get("events")
-    events = [event for event in found if isinstance(event, Mapping)] if isinstance(found, Sequence) and not isinstance(found, str) else []
-    applied = apply_events(page.workspace, page.project_id, page.author, events)
-    asked = {str(event.get("client_id")): event for event in events}
-    followed = {client_id: _tell_followed(found, asked[client_id]) for client_id, found in applied.followed.items()}
-    answer |= {"sent": outbox.get("sent"), "acknowledged": list(applied.stored), "refused": dict(applied.refused), "followed": followed}
-    return answer
-
-
-def _tell_followed(followed: Followed, event: Mapping[str, Any]) -> dict[str, Any]:
-    """What followed from an event, for its line in the panel: the paraphrase is named where the pair is not of the event's own anchor."""
-    pairs = [
-        {
-            "document": " · ".join(part for part in (item.document.id, item.document.title) if part),
-            "anchor": "" if item.anchor.id == event.get("anchor_id") else item.anchor.text,
-        }
-        for item in followed.pairs
-    ]
-    return {"pairs": pairs, "warnings": list(followed.warnings), "told": followed.told, "undone": bool(event.get("undoes"))}
 
 
 def _read_recent(page: Page) -> list[dict[str, Any]]:

@@ -2,64 +2,34 @@
 //
 // Invariants: a decision belongs to the record that is drawn; it stands in the outbox (localStorage, one entry an event, ids and labels and the
 // expert's own note only) before the next record is drawn, and leaves it only when the server has stored or refused it; text goes in by
-// textContent. New data never changes the record under the expert's eyes while keys are being pressed.
+// textContent. New data never changes the record under the expert's eyes while they decide or write a note on it; a record that came in its place
+// without them takes no decision for a moment; a reason or note goes with the record it was given for, or nowhere.
 
-const AFTER_KEY_MS = 120
-const AT_LATEST_MS = 600
-const RETRY_MS = 1500
-const RETRY_MOST_MS = 8000
-const OFFLINE_MS = 4000
 const QUIET_MS = 1000
-const SETTLE_MS = 500
 
 const instances = new WeakMap()
 const sittings = (globalThis.pairsmithSittings ??= new Map()) // survives a change of page, not a reload
 
-class Panel {
+class Panel extends SendingPanel {
   constructor(data) {
-    this.user = data.user
-    this.project = data.project
-    this.outbox = new Outbox(data.user, data.project)
+    super(data)
     this.queue = []
     this.shown = null
-    this.data = null
-    this.tab = makeId().slice(0, 8)
-    this.sent = 0
-    this.retry = RETRY_MS
-    this.unsentSince = 0
-    this.waitingSince = 0
-    this.lastKey = 0
-    this.deafUntil = 0
     this.reason = ""
     this.choosing = false
-    this.refused = []
     this.full = false
-    this.notice = null
-    this.told = new Set()
-    this.generation = 0
     const name = this.outbox.prefix
     if (!sittings.has(name)) sittings.set(name, { stack: [], done: this.readDone(), spent: [], marks: true })
     this.sitting = sittings.get(name)
-    this.lastStamp = Math.max(0, ...this.outbox.read().map(event => event.decided_at))
     this.keys = data.keys
-    this.onKey = this.onKey.bind(this)
-    this.onVisible = this.onVisible.bind(this)
-    this.onStorage = this.onStorage.bind(this)
-    document.addEventListener("keydown", this.onKey)
-    document.addEventListener("visibilitychange", this.onVisible)
-    window.addEventListener("storage", this.onStorage)
-    window.addEventListener("online", this.onVisible)
-    this.ticker = setInterval(() => this.drawState(), 1000)
   }
 
-  destroy() {
-    document.removeEventListener("keydown", this.onKey)
-    document.removeEventListener("visibilitychange", this.onVisible)
-    window.removeEventListener("storage", this.onStorage)
-    window.removeEventListener("online", this.onVisible)
-    clearInterval(this.ticker)
-    if (this.outbox.read().length) this.send() // the last chance of this visit; what does not arrive stays in the outbox for the next
-    clearTimeout(this.timer)
+  get worked() {
+    return this.sitting.done > 0
+  }
+
+  get undoKey() {
+    return this.keys.undo.toUpperCase()
   }
 
   // ---- what the server says -------------------------------------------------------------------------------------------------
@@ -67,20 +37,13 @@ class Panel {
   receive(root, data, setStateValue) {
     this.setStateValue = setStateValue
     const first = this.root !== root
-    if (first) this.bind(root)
+    if (first || JSON.stringify(data.keys) !== JSON.stringify(this.keys)) {
+      this.bind(root, data.keys)
+      if (this.shown) this.drawTexts(this.shown) // it names a key
+    }
     if (data !== this.data) {
-      const before = this.outbox.read().length
-      this.data = data
-      for (const clientId of data.acknowledged ?? []) this.outbox.drop(clientId)
-      const mine = new Set(this.outbox.read().map(event => event.client_id))
-      for (const [clientId, why] of Object.entries(data.refused ?? {})) {
-        if (mine.has(clientId)) this.refuse(clientId, why)
-      }
-      const left = this.outbox.read().length
-      if (left < before) this.retry = RETRY_MS
-      this.waitingSince = left ? (left < before ? Date.now() : this.waitingSince) : 0
+      this.settle(data)
       this.recall(data.recent ?? [])
-      for (const [clientId, what] of Object.entries(data.followed ?? {})) this.hear(clientId, what)
       this.merge(data.records ?? [])
     }
     if (first && this.outbox.read().length) this.schedule(0)
@@ -98,33 +61,20 @@ class Panel {
     ))
   }
 
-  // What followed from a decision is told once, however often the server says it.
-  hear(clientId, what) {
-    if (this.told.has(clientId)) return
-    this.told.add(clientId)
-    this.notice = what
-    const { head, shown, warnings } = tellFollowed(what)
-    this.say([head, ...shown, ...warnings].filter(Boolean).join(" "))
-  }
-
-  refuse(clientId, why) {
-    this.outbox.drop(clientId)
+  dropEntry(clientId) {
     const at = this.sitting.stack.findIndex(entry => entry.clientId === clientId)
-    if (at >= 0) {
-      this.sitting.stack.splice(at, 1)
-      this.count(-1)
-    }
-    this.refused.push(why)
+    if (at < 0) return
+    this.sitting.stack.splice(at, 1)
+    this.count(-1)
   }
 
   merge(records) {
     const pending = this.outbox.pending()
     const handed = new Map(records.map(record => [pairOf(record), record]))
-    const busy = Date.now() - this.lastKey < QUIET_MS
-    const kept = this.queue.filter((record, i) => {
+    const kept = this.queue.filter(record => {
       const known = pending.get(pairOf(record))
-      if (known) return !known.judged
-      return handed.has(pairOf(record)) || (i === 0 && busy)
+      const open = known ? !known.judged : handed.has(pairOf(record))
+      return open || (record === this.shown && this.isHeld(known))
     })
     const have = new Set(kept.map(pairOf))
     for (const [pair, record] of handed) {
@@ -135,8 +85,34 @@ class Panel {
     const first = kept[0] && kept[0] === this.shown ? kept.shift() : null
     kept.sort((one, other) => (order.get(pairOf(one)) ?? -1) - (order.get(pairOf(other)) ?? -1))
     if (first) kept.unshift(first)
-    if (kept[0] !== this.shown && this.lastKey) this.deafUntil = Date.now() + SETTLE_MS
-    this.queue = kept
+    this.exchange(kept)
+  }
+
+  // Whether the record on the screen stays there although it is judged by now: while a note or reason is given for it, and right after a key.
+  isHeld(pending) {
+    return this.hasDraft() || (!pending && Date.now() - this.lastKey < QUIET_MS)
+  }
+
+  hasDraft() {
+    const note = this.el("note")
+    return Boolean(this.reason || note.value.trim()) || note.getRootNode().activeElement === note
+  }
+
+  // Another queue, not by the expert's own decision: a record that comes under their eyes by it takes none for a moment.
+  exchange(queue) {
+    if (queue[0] !== this.shown && (this.shown || this.lastKey)) this.deafUntil = Date.now() + SETTLE_MS
+    this.queue = queue
+  }
+
+  // What was held goes once nothing holds it any more.
+  tick() {
+    const pair = this.shown && pairOf(this.shown)
+    const known = pair && this.outbox.pending().get(pair)
+    const open = known ? !known.judged : (this.data.records ?? []).some(record => pairOf(record) === pair)
+    if (this.shown && !open && !this.isHeld(known)) {
+      this.merge(this.data.records ?? [])
+      this.draw()
+    } else this.drawState()
   }
 
   // ---- what the expert says -------------------------------------------------------------------------------------------------
@@ -144,6 +120,7 @@ class Panel {
   decide(act) {
     const record = this.shown
     if (!record || record !== this.queue[0]) return
+    if (Date.now() < this.deafUntil) return this.refuseToAct("The record has just changed: nothing was judged.")
     const { label, grade, name } = DECISIONS[act]
     const event = {
       client_id: makeId(), anchor_id: record.anchor_id, document_id: record.document_id, label, ...(grade ? { grade } : {}),
@@ -172,7 +149,8 @@ class Panel {
     this.notice = null
     this.queue = [entry.record, ...this.queue.filter(record => pairOf(record) !== pairOf(entry.record))]
     this.count(-1)
-    this.clearDraft()
+    this.deafUntil = 0
+    this.draw() // first, since another record on the screen clears what was given for the one before
     this.reason = entry.reason
     this.el("note").value = entry.note
     this.schedule(AFTER_KEY_MS)
@@ -243,60 +221,14 @@ class Panel {
     if (!name) return
     event.preventDefault()
     this.lastKey = Date.now()
-    if (this.lastKey < this.deafUntil && name in DECISIONS) return
     this.act(name)
   }
 
-  onVisible() {
-    this.activeMs()
-    if (document.visibilityState === "visible" && this.outbox.read().length) this.schedule(0)
-  }
-
   // Another tab judged, took back or was acknowledged: what it judged leaves this queue.
-  onStorage(event) {
-    if (event.key !== null && !event.key.startsWith(this.outbox.prefix)) return
+  onOthers() {
     const pending = this.outbox.pending()
-    this.queue = this.queue.filter(record => !pending.get(pairOf(record))?.judged)
+    this.exchange(this.queue.filter(record => !pending.get(pairOf(record))?.judged || (record === this.shown && this.hasDraft())))
     this.draw()
-  }
-
-  // ---- sending --------------------------------------------------------------------------------------------------------------
-
-  schedule(delay) {
-    const now = Date.now()
-    this.unsentSince ||= now
-    clearTimeout(this.timer)
-    this.timer = setTimeout(() => this.send(), Math.max(0, Math.min(delay, this.unsentSince + AT_LATEST_MS - now)))
-  }
-
-  send() {
-    this.unsentSince = 0
-    const events = this.outbox.read()
-    if (!events.length) return this.drawState()
-    this.waitingSince ||= Date.now()
-    this.sent += 1
-    this.setStateValue("outbox", { user: this.user, project: this.project, sent: `${this.tab}-${this.sent}`, events })
-    clearTimeout(this.timer)
-    this.timer = setTimeout(() => this.send(), this.retry)
-    this.retry = Math.min(this.retry * 1.5, RETRY_MOST_MS)
-    this.drawState()
-  }
-
-  // ---- time -----------------------------------------------------------------------------------------------------------------
-
-  // Seconds since the epoch, always later than the last: the order of the outbox.
-  stamp() {
-    this.lastStamp = Math.max(Date.now() / 1000, this.lastStamp + 0.001)
-    return this.lastStamp
-  }
-
-  // Milliseconds this record was on the screen of a visible tab.
-  activeMs() {
-    const now = performance.now()
-    if (this.wasVisible) this.active += now - this.activeFrom
-    this.activeFrom = now
-    this.wasVisible = document.visibilityState === "visible"
-    return this.active
   }
 
   count(step) {
@@ -310,13 +242,10 @@ class Panel {
 
   // ---- drawing --------------------------------------------------------------------------------------------------------------
 
-  el(part) {
-    return this.root.querySelector(`[data-part="${part}"]`)
-  }
-
-  bind(root) {
+  bind(root, keys) {
+    this.keys = keys
+    if (this.root !== root) this.shown = null
     this.root = root
-    this.shown = null
     for (const [act, { name, help }] of Object.entries({ ...DECISIONS, ...OTHERS })) {
       const button = root.querySelector(`[data-act="${act}"]`)
       if (button) labelButton(button, this.keys[act], name, help)
@@ -326,7 +255,10 @@ class Panel {
     this.el("help").replaceChildren(drawHelp(this.keys))
     root.onclick = event => {
       const name = event.target.closest("[data-act]")?.dataset.act
-      if (name) this.act(name)
+      if (!name) return
+      this.lastKey = Date.now()
+      if (event.detail > 1 && name in DECISIONS) this.refuseToAct("A double click counts once.")
+      else this.act(name)
     }
     this.el("note").onkeydown = event => {
       if ((event.key === "Enter" && !event.isComposing) || event.key === "Escape") event.target.blur()
@@ -361,18 +293,15 @@ class Panel {
     this.el("chips").querySelectorAll("button").forEach((chip, i) => chip.setAttribute("aria-pressed", String(this.reason === REASONS[i])))
     this.root.querySelector('[data-act="undo"]').disabled = !this.sitting.stack.length
     this.root.querySelector('[data-act="help"]').setAttribute("aria-expanded", String(!this.el("help").hidden))
-    this.el("refused").hidden = !this.refused.length
-    this.el("refused-list").replaceChildren(...this.refused.map(why => line("li", "", `One judgement was not saved. ${why}`)))
+    this.drawRefused("judgement")
     this.drawState()
   }
 
   drawRecord(record) {
     this.shown = record
     this.root.dataset.pair = record ? pairOf(record) : ""
-    this.active = 0
-    this.activeFrom = performance.now()
-    this.wasVisible = document.visibilityState === "visible"
-    this.shownAt = Date.now() / 1000
+    this.clearDraft()
+    this.startClock()
     if (!record) return
     this.el("question").textContent = record.anchor
     const more = record.answers > record.positives.length ? ` (${record.positives.length} of ${record.answers} shown)` : ""
@@ -402,11 +331,7 @@ class Panel {
     const more = this.root.querySelector('[data-act="more"]')
     more.hidden = !entry || DECISIONS[entry.act]?.label !== "positive"
     more.disabled = Boolean(entry?.asked)
-    const { head, shown, warnings } = this.notice && !drain ? tellFollowed(this.notice) : { head: "", shown: [], warnings: [] }
-    this.el("followed").hidden = !head && !warnings.length
-    const undo = head && !this.notice.undone ? [line("li", "", `${this.keys.undo.toUpperCase()} on that decision takes all of it back.`)] : []
-    const list = head ? [line("li", "", [head, shown.join("; ")].join(" "))] : []
-    this.el("followed").replaceChildren(...list, ...undo, ...warnings.map(words => line("li", "warning", words)))
+    this.drawFollowed(drain ? null : this.notice)
   }
 
   countLeft() {
@@ -414,43 +339,8 @@ class Panel {
     for (const { delta } of this.outbox.pending().values()) left += delta
     return Math.max(0, left)
   }
-
-  drawState() {
-    const n = this.outbox.read().length
-    const late = this.waitingSince && Date.now() - this.waitingSince > OFFLINE_MS
-    const state = n === 0 ? (this.sitting.done || this.sent ? "saved" : "idle") : late ? "offline" : "saving"
-    const words = { saved: "Saved", idle: "", saving: `Saving ${n}`, offline: `Offline ${n}` }[state]
-    const box = this.el("state")
-    if (box.textContent !== words) box.textContent = words
-    box.dataset.state = state
-    this.el("hint").hidden = state !== "offline"
-  }
-
-  say(words) {
-    this.el("said").textContent = words
-  }
 }
 
 export default function (component) {
-  const { data, parentElement, setStateValue } = component
-  const root = parentElement.querySelector(".panel")
-  if (!root || !data) return undefined
-  let panel = instances.get(parentElement)
-  if (panel && (panel.user !== data.user || panel.project !== data.project)) {
-    panel.destroy()
-    panel = undefined
-  }
-  if (!panel) {
-    panel = new Panel(data)
-    instances.set(parentElement, panel)
-  }
-  panel.generation += 1
-  const generation = panel.generation
-  panel.receive(root, data, setStateValue)
-  return () => {
-    // A run that was overtaken is cleaned up after the next began: only the newest may take the listeners away.
-    if (panel.generation !== generation) return
-    panel.destroy()
-    instances.delete(parentElement)
-  }
+  return mountPanel(instances, Panel, component)
 }

@@ -22,7 +22,6 @@ const OTHERS = {
 const REASONS = ["same topic, other answer", "superseded", "wrong jurisdiction or population", "partial", "boilerplate"]
 const MARK_NAMES = { shared: "term of the question", differs: "differs from the known answer", both: "term of the question that differs from the known answer" }
 const PACE_OVER = 20
-const TOLD_MOST = 6
 
 function sentence(words) {
   return words[0].toUpperCase() + words.slice(1)
@@ -62,17 +61,6 @@ function drawDocument(item, full, key) {
   else drawSegments(paragraph, [...(item.before.length ? [["… ", ""]] : []), ...item.passage, ...(item.after.length ? [[" …", ""]] : [])])
   article.append(paragraph)
   return article
-}
-
-// What followed from a decision or from taking it back, in words: [a sentence, the list behind it, warnings].
-function tellFollowed({ pairs, warnings, told, undone }) {
-  const shown = pairs.slice(0, TOLD_MOST).map(pair => (pair.anchor ? `${pair.document}, for “${pair.anchor}”` : pair.document))
-  if (pairs.length > TOLD_MOST) shown.push(`and ${(pairs.length - TOLD_MOST).toLocaleString("en")} more`)
-  const near = pairs.some(pair => !pair.anchor)
-  const asked = pairs.some(pair => pair.anchor)
-  const what = near && asked ? "near-duplicates and paraphrases" : asked ? "paraphrases of the question" : pairs.length === 1 ? "near-duplicate" : "near-duplicates"
-  const head = pairs.length ? `${undone ? "Also taken back" : "Also applied"}${undone ? ":" : " to"} ${pairs.length.toLocaleString("en")} ${what}${undone ? "" : ":"}` : ""
-  return { head, shown, warnings: [...warnings, ...(told ? [told] : [])] }
 }
 
 function median(values) {

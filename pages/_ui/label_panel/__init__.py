@@ -7,17 +7,18 @@ Hits that stand out come first and are marked as proposed; a proposal stores not
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
+from core.curation.agreement import DISPUTED, REFEREE
 from core.curation.answer_proposals import propose_answers
 from core.model import Anchor, Document, Judgement, NotFound
 from core.retrieval.search import Hit
-from core.store import corpus, judgements
+from core.store import candidates, corpus, judgements
 from core.store.anchor_groups import AnchorFilter, next_question, read_members
 from pages._ui.anchor_list import choose_anchor
 from pages._ui.corpus_search import HITS, MOST_HITS, search_page
@@ -42,6 +43,13 @@ class Shown:
 
     hits: Sequence[Hit]
     state: Mapping[str, Judgement]
+    blind: Set[str] = frozenset()
+    """Documents of which this person has yet to say something without seeing what others said."""
+
+    @property
+    def seen(self) -> Mapping[str, Judgement]:
+        """What is said of the documents, as far as this person may see it."""
+        return {document_id: item for document_id, item in self.state.items() if document_id not in self.blind}
 
 
 def take_sendings(page: Page, chosen: AnchorFilter) -> None:
@@ -81,28 +89,29 @@ def label_panel(page: Page, anchor: Anchor | None, chosen: AnchorFilter) -> Show
     proposed = propose_answers(found.hits) if query == anchor.text else []
     with page.workspace.store.read() as conn:
         state = {item.document_id: item for item in judgements.read_state(conn, page.project_id, anchor_ids=[anchor.id])}
+        blind = candidates.read_blind(conn, page.project_id, anchor.id, page.author)
         following = next_question(conn, page.project_id, anchor, chosen)
         members = read_members(conn, page.project_id, anchor.id)
     first = {hit.document.id for hit in proposed}
-    ordered = [*proposed, *(hit for hit in hits if hit.document.id not in first)]
+    shown = Shown([*proposed, *(hit for hit in hits if hit.document.id not in first)], state, blind)
+    seen = shown.seen
     _mount(
         page,
         chosen,
         anchor={"id": anchor.id, "text": anchor.text},
         paraphrases=[member.text for member in members if member.id != anchor.id],
         query=query,
-        results=[_to_json(hit, state.get(hit.document.id), proposed=hit.document.id in first) for hit in ordered],
+        results=[_to_json(hit, seen.get(hit.document.id), proposed=hit.document.id in first) for hit in shown.hits],
         more=len(found.hits) > wanted and wanted < MOST_HITS,
         has_next=following is not None,
         note=found.note,
     )
-    return Shown(ordered, state)
+    return shown
 
 
 def _mount(page: Page, chosen: AnchorFilter, **data: object) -> None:
     key = _key(page)
-    answer = take_events(page, key)
-    owner = {"user": page.author, "project": name_outbox(page), "acknowledged": answer["acknowledged"], "refused": answer["refused"], "asked": last_ask(key)}
+    owner = {"user": page.author, "project": name_outbox(page), "asked": last_ask(key)} | take_events(page, key)
     # The callbacks store a sending that the panel made while the page was being left: the next page's script runs after them.
     _PANEL(key=key, data=owner | data, on_outbox_change=lambda: take_sendings(page, chosen), on_ask_change=lambda: take_sendings(page, chosen))
 
@@ -124,7 +133,10 @@ def _hits_wanted(page: Page, anchor: Anchor) -> int:
 
 
 def _to_json(hit: Hit, item: Judgement | None, *, proposed: bool) -> dict[str, Any]:
-    mark = {"label": item.label.value, "grade": item.grade, "author": item.author, "client_id": item.client_id} if item else None
+    mark: dict[str, Any] | None = None
+    if item is not None:
+        disputed = item.author == REFEREE and item.reason == DISPUTED
+        mark = {"label": item.label.value, "grade": item.grade, "author": item.author, "client_id": item.client_id, "disputed": disputed}
     return {"document_id": hit.document.id, "proposed": proposed, "mark": mark} | _show_document(hit.document)
 
 

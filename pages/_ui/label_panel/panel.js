@@ -19,59 +19,34 @@ const OTHERS = {
   find: { keys: ["/"], shown: "/", name: "Search", help: "Write what to search for; Enter searches, Escape leaves. Keys typed there mark nothing." },
   help: { keys: ["?"], shown: "?", name: "Keys", help: "Show or hide this list." },
 }
-const AFTER_KEY_MS = 120
-const AT_LATEST_MS = 600
-const RETRY_MS = 1500
-const RETRY_MOST_MS = 5000
-const OFFLINE_MS = 4000
-const SETTLE_MS = 500
 
 const instances = new WeakMap()
 const sittings = (globalThis.pairsmithLabelSittings ??= new Map()) // survives a change of page, not a reload
 
-class LabelPanel {
+class LabelPanel extends SendingPanel {
   constructor(data) {
-    this.user = data.user
-    this.project = data.project
-    this.outbox = new Outbox(data.user, data.project)
-    this.data = null
+    super(data)
     this.list = [] // the records as drawn
     this.rows = []
     this.listed = "" // what the list was drawn for: anchor and query
     this.at = -1
     this.full = false
-    this.tab = makeId().slice(0, 8)
-    this.sent = 0
-    this.retry = RETRY_MS
-    this.unsentSince = 0
-    this.waitingSince = 0
-    this.lastKey = 0
-    this.deafUntil = 0
     this.asked = null // what the server was asked for and has not answered
-    this.refused = []
-    this.generation = 0
     if (!sittings.has(this.outbox.prefix)) sittings.set(this.outbox.prefix, [])
     this.stack = sittings.get(this.outbox.prefix)
-    this.lastStamp = Math.max(0, ...this.outbox.read().map(event => event.decided_at))
-    this.onKey = this.onKey.bind(this)
-    this.onVisible = this.onVisible.bind(this)
-    this.onStorage = this.onStorage.bind(this)
-    document.addEventListener("keydown", this.onKey)
-    document.addEventListener("visibilitychange", this.onVisible)
-    window.addEventListener("storage", this.onStorage)
-    window.addEventListener("online", this.onVisible)
-    this.ticker = setInterval(() => this.drawState(), 1000)
   }
 
   destroy() {
-    document.removeEventListener("keydown", this.onKey)
-    document.removeEventListener("visibilitychange", this.onVisible)
-    window.removeEventListener("storage", this.onStorage)
-    window.removeEventListener("online", this.onVisible)
-    clearInterval(this.ticker)
     clearTimeout(this.askTimer)
-    if (this.outbox.read().length) this.send() // the last chance of this visit; what does not arrive stays in the outbox for the next
-    clearTimeout(this.timer)
+    super.destroy()
+  }
+
+  get worked() {
+    return this.stack.length > 0
+  }
+
+  get undoKey() {
+    return OTHERS.undo.shown
   }
 
   // ---- what the server says -------------------------------------------------------------------------------------------------
@@ -81,16 +56,7 @@ class LabelPanel {
     const first = this.root !== root
     if (first) this.bind(root)
     if (data !== this.data) {
-      const before = this.outbox.read().length
-      this.data = data
-      for (const clientId of data.acknowledged ?? []) this.outbox.drop(clientId)
-      const mine = new Set(this.outbox.read().map(event => event.client_id))
-      for (const [clientId, why] of Object.entries(data.refused ?? {})) {
-        if (mine.has(clientId)) this.refuse(clientId, why)
-      }
-      const left = this.outbox.read().length
-      if (left < before) this.retry = RETRY_MS
-      this.waitingSince = left ? (left < before ? Date.now() : this.waitingSince) : 0
+      this.settle(data)
       if (this.asked && data.asked === this.asked.sent) {
         clearTimeout(this.askTimer)
         this.asked = null
@@ -101,11 +67,9 @@ class LabelPanel {
     this.draw()
   }
 
-  refuse(clientId, why) {
-    this.outbox.drop(clientId)
+  dropEntry(clientId) {
     const at = this.stack.findIndex(entry => entry.clientId === clientId)
     if (at >= 0) this.stack.splice(at, 1)
-    this.refused.push(why)
   }
 
   // Another question or query is another list. More of the same goes on at the end: nothing moves under the cursor.
@@ -138,18 +102,19 @@ class LabelPanel {
 
   grade(act) {
     const record = this.list[this.at]
-    if (!record || Date.now() < this.deafUntil) {
-      if (record) this.say("The list has just changed: nothing was marked.")
-      return
-    }
+    if (!record) return
+    if (this.asked && this.asked.kind !== "more") return this.refuseToAct("Another list is on its way: nothing was marked.")
+    if (Date.now() < this.deafUntil) return this.refuseToAct("The list has just changed: nothing was marked.")
     const { label, grade, name } = GRADES[act]
     const anchorId = this.data.anchor.id
-    const saw = record.mark?.client_id // whoever has another's word before them and says otherwise corrects it
+    const before = this.markOf(record)
+    const saw = before?.client_id // whoever has another's word before them and says otherwise corrects it
     const event = {
       client_id: makeId(), anchor_id: anchorId, document_id: record.document_id, label, ...(grade ? { grade } : {}), ...(saw ? { saw } : {}), source: "search",
       query: this.data.query.slice(0, 500), shown_at: this.shownAt, decided_at: this.stamp(), active_ms: Math.round(this.activeMs()),
     }
-    this.stack.push({ clientId: event.client_id, anchor_id: anchorId, document_id: record.document_id, before: this.markOf(record) })
+    this.notice = null
+    this.stack.push({ clientId: event.client_id, anchor_id: anchorId, document_id: record.document_id, before })
     this.outbox.add(event)
     this.moveTo(Math.min(this.at + 1, this.list.length - 1))
     this.schedule(AFTER_KEY_MS)
@@ -163,6 +128,7 @@ class LabelPanel {
       return
     }
     const { clientId, anchor_id, document_id, before } = entry
+    this.notice = null
     this.outbox.add({ client_id: makeId(), undoes: clientId, anchor_id, document_id, before, decided_at: this.stamp() })
     this.schedule(AFTER_KEY_MS)
     const at = anchor_id === this.data.anchor?.id ? this.list.findIndex(item => item.document_id === document_id) : -1
@@ -174,17 +140,18 @@ class LabelPanel {
     this.say("Taken back.")
   }
 
-  // What the pair of a record says now, marks that are on their way included: `{label, grade, author}` or null.
+  // What the pair of a record says now, marks that are on their way included: `{label, grade, author, client_id}` or null.
   markOf(record, pending = this.pending) {
     const event = pending.get(pairOf({ anchor_id: this.data.anchor.id, document_id: record.document_id }))
     if (!event) return record.mark
-    return event.undoes ? event.before ?? null : { label: event.label, grade: event.grade ?? 0, author: "" }
+    if (event.undoes) return event.before ? { ...event.before, client_id: event.client_id } : null
+    return { label: event.label, grade: event.grade ?? 0, author: "", client_id: event.client_id }
   }
 
-  // By pair: the last event that the server has not acknowledged.
+  // By pair: the last event that the server has not acknowledged; a wish for more says nothing of its pair.
   get pending() {
     const last = new Map()
-    for (const event of this.outbox.read()) last.set(pairOf(event), event)
+    for (const event of this.outbox.read()) if (event.label || event.undoes) last.set(pairOf(event), event)
     return last
   }
 
@@ -215,10 +182,7 @@ class LabelPanel {
   moveTo(at) {
     this.at = at
     this.full = false
-    this.active = 0
-    this.activeFrom = performance.now()
-    this.wasVisible = document.visibilityState === "visible"
-    this.shownAt = Date.now() / 1000
+    this.startClock()
     this.draw()
     this.keepInView()
   }
@@ -252,16 +216,9 @@ class LabelPanel {
     this.act(name)
   }
 
-  onVisible() {
-    this.activeMs()
-    if (document.visibilityState === "visible" && this.outbox.read().length) this.schedule(0)
+  onOthers() {
+    this.draw()
   }
-
-  onStorage(event) {
-    if (event.key === null || event.key.startsWith(this.outbox.prefix)) this.draw()
-  }
-
-  // ---- sending --------------------------------------------------------------------------------------------------------------
 
   // Ask the server for another list; asked again until it answers, the newest only.
   ask(wanted) {
@@ -279,46 +236,7 @@ class LabelPanel {
     this.drawState()
   }
 
-  schedule(delay) {
-    const now = Date.now()
-    this.unsentSince ||= now
-    clearTimeout(this.timer)
-    this.timer = setTimeout(() => this.send(), Math.max(0, Math.min(delay, this.unsentSince + AT_LATEST_MS - now)))
-  }
-
-  send() {
-    this.unsentSince = 0
-    const events = this.outbox.read()
-    if (!events.length) return this.drawState()
-    this.waitingSince ||= Date.now()
-    this.sent += 1
-    this.setStateValue("outbox", { user: this.user, project: this.project, sent: `${this.tab}-${this.sent}`, events })
-    clearTimeout(this.timer)
-    this.timer = setTimeout(() => this.send(), this.retry)
-    this.retry = Math.min(this.retry * 1.5, RETRY_MOST_MS)
-    this.drawState()
-  }
-
-  // Seconds since the epoch, always later than the last: the order of the outbox.
-  stamp() {
-    this.lastStamp = Math.max(Date.now() / 1000, this.lastStamp + 0.001)
-    return this.lastStamp
-  }
-
-  // Milliseconds the cursor stood on this record in a visible tab.
-  activeMs() {
-    const now = performance.now()
-    if (this.wasVisible) this.active += now - this.activeFrom
-    this.activeFrom = now
-    this.wasVisible = document.visibilityState === "visible"
-    return this.active
-  }
-
   // ---- drawing --------------------------------------------------------------------------------------------------------------
-
-  el(part) {
-    return this.root.querySelector(`[data-part="${part}"]`)
-  }
 
   bind(root) {
     this.root = root
@@ -406,8 +324,8 @@ class LabelPanel {
     full.disabled = !record
     full.setAttribute("aria-pressed", String(this.full))
     this.root.querySelector('[data-act="help"]').setAttribute("aria-expanded", String(!this.el("help").hidden))
-    this.el("refused").hidden = !this.refused.length
-    this.el("refused-list").replaceChildren(...this.refused.map(why => line("li", "", `One mark was not saved. ${why}`)))
+    this.drawRefused("mark")
+    this.drawFollowed(this.notice)
     this.drawState()
   }
 
@@ -416,21 +334,6 @@ class LabelPanel {
     this.el("wordings").hidden = !paraphrases.length
     this.el("wordings-label").textContent = `Asked in ${paraphrases.length + 1} ways; a mark counts for all of them`
     this.el("wordings-list").replaceChildren(...paraphrases.map(words => line("li", "", words)))
-  }
-
-  drawState() {
-    const n = this.outbox.read().length
-    const late = this.waitingSince && Date.now() - this.waitingSince > OFFLINE_MS
-    const state = n === 0 ? (this.stack.length || this.sent ? "saved" : "idle") : late ? "offline" : "saving"
-    const words = { saved: "Saved", idle: "", saving: `Saving ${n}`, offline: `Offline ${n}` }[state]
-    const box = this.el("state")
-    if (box.textContent !== words) box.textContent = words
-    box.dataset.state = state
-    this.el("hint").hidden = state !== "offline"
-  }
-
-  say(words) {
-    this.el("said").textContent = words
   }
 }
 
@@ -441,7 +344,8 @@ function isChoosing(event) {
 }
 
 // The class and the words of a mark.
-function describeMark({ label, grade, author }) {
+function describeMark({ label, grade, author, disputed }) {
+  if (disputed) return ["other", "Experts differ: settle it on the agreement page"]
   const by = author ? ` by ${author}` : ""
   if (label === "positive") return ["answer", `${{ 3: "3 fully", 2: "2 partly", 1: "1 touches" }[grade] ?? `grade ${grade}`}${by}`]
   if (label === "hard_negative") return ["no-answer", `0 no answer${by}`]
@@ -449,25 +353,5 @@ function describeMark({ label, grade, author }) {
 }
 
 export default function (component) {
-  const { data, parentElement, setStateValue } = component
-  const root = parentElement.querySelector(".panel")
-  if (!root || !data) return undefined
-  let panel = instances.get(parentElement)
-  if (panel && (panel.user !== data.user || panel.project !== data.project)) {
-    panel.destroy()
-    panel = undefined
-  }
-  if (!panel) {
-    panel = new LabelPanel(data)
-    instances.set(parentElement, panel)
-  }
-  panel.generation += 1
-  const generation = panel.generation
-  panel.receive(root, data, setStateValue)
-  return () => {
-    // A run that was overtaken is cleaned up after the next began: only the newest may take the listeners away.
-    if (panel.generation !== generation) return
-    panel.destroy()
-    instances.delete(parentElement)
-  }
+  return mountPanel(instances, LabelPanel, component)
 }

@@ -16,17 +16,19 @@ from core.curation.agreement import (
     REFEREE,
     Opinions,
     compute_coefficients,
-    list_disputes,
     measure_agreement,
     read_opinions,
-    settle_dispute,
 )
+from core.curation.disputes import list_disputes, settle_dispute
 from core.curation.fan_out import DISPUTE, Followed, Twins, apply_decision, undo_decision
-from core.curation.review_queue import take_back
+from core.curation.history import take_back_event
+from core.curation.review_queue import apply_events, take_back
+from core.curation.twins import write_twins
 from core.model import Judgement, Label, PairsmithError, Source
 from core.store import judgements
 from core.workspace import Workspace
 
+TWINS = {"d1": "d1", "d13": "d1"}
 NO, YES, UNSURE = Label.HARD_NEGATIVE, Label.POSITIVE, Label.AMBIGUOUS
 
 
@@ -37,16 +39,12 @@ def word(author: str, label: Label = NO, *, key: str = "", document: str = "d1",
 def say(workspace: Workspace, project: str, event: Judgement, *, saw: str | None = None) -> Followed:
     """What the queue does with an event."""
     with workspace.store.write() as conn:
-        return apply_decision(conn, project, event, Twins({"d1": "d1", "d13": "d1"}), saw=saw)
+        return apply_decision(conn, project, event, Twins(TWINS), saw=saw)
 
 
 def state(workspace: Workspace, project: str) -> dict[str, tuple[Label, str]]:
     with workspace.store.read() as conn:
-        return {
-            item.document_id: (item.label, item.author)
-            for item in judgements.read_state(conn, project, anchor_ids=["a0"])
-            if item.author != "import" and item.document_id != "d13"
-        }
+        return {item.document_id: (item.label, item.author) for item in judgements.read_state(conn, project, anchor_ids=["a0"]) if item.author != "import"}
 
 
 def test_coefficients_of_two_raters_by_hand():
@@ -90,8 +88,8 @@ def test_agreement_over_no_pairs_is_undefined():
 
 
 def test_agreement_has_an_interval_around_the_value():
-    opinions = [Opinions("a", f"d{i}", {"ann": word("ann", YES if i % 5 == 0 else NO), "bob": word("bob", YES if i % 10 == 0 else NO)}) for i in range(60)]
-    found = measure_agreement(opinions)
+    words = [{"ann": word("ann", YES if i % 5 == 0 else NO), "bob": word("bob", YES if i % 10 == 0 else NO)} for i in range(60)]
+    found = measure_agreement([Opinions("a", f"d{i}", said, said) for i, said in enumerate(words)])
     assert (found.pairs, found.raters) == (60, 2)
     assert found.observed == pytest.approx(0.9)
     assert found.ac1_low < found.ac1 < found.ac1_high
@@ -101,7 +99,7 @@ def test_agreement_has_an_interval_around_the_value():
 def test_two_words_that_differ_are_disputed_and_count_as_ambiguous(workspace: Workspace, small_project: str):
     say(workspace, small_project, word("ann"))
     say(workspace, small_project, word("bob", YES))
-    assert state(workspace, small_project) == {"d1": (UNSURE, REFEREE)}
+    assert state(workspace, small_project) == {"d1": (UNSURE, REFEREE), "d13": (UNSURE, REFEREE)}
     with workspace.store.read() as conn:
         assert "d1" not in judgements.read_qrels(conn, small_project)["a0"]
     (dispute,) = list_disputes(workspace, small_project)
@@ -111,7 +109,7 @@ def test_two_words_that_differ_are_disputed_and_count_as_ambiguous(workspace: Wo
 def test_the_same_word_twice_is_agreement_and_stands(workspace: Workspace, small_project: str):
     say(workspace, small_project, word("ann"))
     say(workspace, small_project, word("bob"))
-    assert state(workspace, small_project) == {"d1": (NO, "bob")}
+    assert state(workspace, small_project) == {"d1": (NO, "bob"), "d13": (NO, "ann")}
     assert list_disputes(workspace, small_project) == []
     assert [item.differ for item in read_opinions(workspace, small_project)] == [False]
 
@@ -120,15 +118,15 @@ def test_an_expert_who_saw_the_word_corrects_it(workspace: Workspace, small_proj
     first = word("ann")
     say(workspace, small_project, first)
     say(workspace, small_project, word("bob", YES), saw=first.client_id)
-    assert state(workspace, small_project) == {"d1": (YES, "bob")}
+    assert state(workspace, small_project) == {"d1": (YES, "bob"), "d13": (YES, "bob")}
 
 
 def test_a_skip_by_the_second_expert_leaves_the_first_word(workspace: Workspace, small_project: str):
     say(workspace, small_project, word("ann"))
     say(workspace, small_project, word("bob", Label.SKIPPED))
-    assert state(workspace, small_project) == {"d1": (NO, "ann")}
+    assert state(workspace, small_project) == {"d1": (NO, "ann"), "d13": (NO, "ann")}
     say(workspace, small_project, word("cem", YES))
-    assert state(workspace, small_project) == {"d1": (UNSURE, REFEREE)}
+    assert state(workspace, small_project) == {"d1": (UNSURE, REFEREE), "d13": (UNSURE, REFEREE)}
 
 
 def test_an_import_and_a_word_that_followed_from_another_pair_give_way(workspace: Workspace, small_project: str):
@@ -142,18 +140,19 @@ def test_one_who_comes_round_ends_the_dispute(workspace: Workspace, small_projec
     say(workspace, small_project, word("ann"))
     say(workspace, small_project, word("bob", YES))
     say(workspace, small_project, word("bob", NO, key="bob-again"))
-    assert state(workspace, small_project) == {"d1": (NO, "bob")}
+    assert state(workspace, small_project) == {"d1": (NO, "bob"), "d13": (NO, "bob")}
 
 
 def test_settling_gives_the_word_and_no_later_blind_word_overrides_it(workspace: Workspace, small_project: str):
+    write_twins(workspace, small_project, TWINS, 1)
     say(workspace, small_project, word("ann"))
     say(workspace, small_project, word("bob", YES))
     (dispute,) = list_disputes(workspace, small_project)
-    event = settle_dispute(workspace, small_project, "lead", dispute, YES, grade=2, note="it says so in 4.1")
-    assert (event.source, state(workspace, small_project)) == (Source.SETTLED, {"d1": (YES, "lead")})
+    event = settle_dispute(workspace, small_project, "lead", dispute, YES, grade=2, note="it says so in 4.1").event
+    assert (event.source, state(workspace, small_project)) == (Source.SETTLED, {"d1": (YES, "lead"), "d13": (YES, "lead")})
     assert list_disputes(workspace, small_project) == []
     say(workspace, small_project, word("cem", NO))
-    assert state(workspace, small_project) == {"d1": (YES, "lead")}
+    assert state(workspace, small_project) == {"d1": (YES, "lead"), "d13": (YES, "lead")}
 
 
 def test_settling_what_was_judged_meanwhile_is_refused(workspace: Workspace, small_project: str):
@@ -174,18 +173,10 @@ def test_taking_back_the_second_word_takes_the_dispute_back(workspace: Workspace
     assert say(workspace, small_project, word("bob", YES, key="bob-says-yes")).warnings == [DISPUTE]
     with workspace.store.write() as conn:
         undo_decision(conn, small_project, "bob-says-yes", author="bob", undo_id="bob-undo")
-    assert state(workspace, small_project) == {"d1": (NO, "bob")}
+    assert state(workspace, small_project) == {"d1": (NO, "bob"), "d13": (NO, "bob")}
     assert list_disputes(workspace, small_project) == []
     with workspace.store.read() as conn:
         assert judgements.find_standing(conn, small_project, "a0", "d1").author == "ann"
-
-
-def test_a_disputed_word_takes_no_near_duplicate_with_it(workspace: Workspace, small_project: str):
-    say(workspace, small_project, word("ann"))
-    say(workspace, small_project, word("bob", YES))
-    with workspace.store.read() as conn:
-        assert judgements.read_state(conn, small_project, anchor_ids=["a0"])[-1].label != YES
-        assert [(item.label, item.author) for item in judgements.read_pair(conn, small_project, "a0", "d13")] == [(NO, "ann")]
 
 
 def test_the_label_page_takes_a_disputed_word_back_whole(workspace: Workspace, small_project: str):
@@ -195,3 +186,89 @@ def test_the_label_page_takes_a_disputed_word_back_whole(workspace: Workspace, s
     assert list_disputes(workspace, small_project) == []
     with workspace.store.read() as conn:
         assert judgements.find_standing(conn, small_project, "a0", "d1").author == "ann"
+
+
+def test_what_followed_from_a_contradicted_word_is_disputed_with_it_and_comes_back_with_an_undo(workspace: Workspace, small_project: str):
+    say(workspace, small_project, word("ann"))
+    assert state(workspace, small_project)["d13"] == (NO, "ann")
+    second = word("bob", YES)
+    told = say(workspace, small_project, second)
+    assert ([(item.document.id, item.label) for item in told.pairs], told.warnings) == ([("d13", UNSURE)], [DISPUTE])
+    again = say(workspace, small_project, second)
+    assert (again.pairs, again.warnings) == (told.pairs, told.warnings)
+    with workspace.store.write() as conn:
+        assert judgements.read_qrels(conn, small_project)["a0"].keys() == {"d0", "d12"}
+        undo_decision(conn, small_project, second.client_id, author="bob", undo_id="bob-undo")
+    assert {document: label for document, (label, _) in state(workspace, small_project).items()} == {"d1": NO, "d13": NO}
+
+
+def test_no_word_on_a_near_duplicate_ends_a_dispute(workspace: Workspace, small_project: str):
+    say(workspace, small_project, word("ann"))
+    say(workspace, small_project, word("bob", YES))
+    say(workspace, small_project, word("bob", YES, document="d13"))
+    assert state(workspace, small_project) == {"d1": (UNSURE, REFEREE), "d13": (YES, "bob")}
+
+
+def test_settling_holds_for_near_duplicates_and_its_undo_opens_the_dispute_again(workspace: Workspace, small_project: str):
+    write_twins(workspace, small_project, TWINS, 1)
+    say(workspace, small_project, word("ann"))
+    say(workspace, small_project, word("bob", YES))
+    (dispute,) = list_disputes(workspace, small_project)
+    found = settle_dispute(workspace, small_project, "lead", dispute, YES, grade=2)
+    assert [(item.document.id, item.label, item.grade) for item in found.followed.pairs] == [("d13", YES, 2)]
+    assert state(workspace, small_project) == {"d1": (YES, "lead"), "d13": (YES, "lead")}
+    with workspace.store.write() as conn:
+        undo_decision(conn, small_project, found.event.client_id, author="lead", undo_id="lead-undo")
+    assert {label for label, _ in state(workspace, small_project).values()} == {UNSURE}
+    (again,) = list_disputes(workspace, small_project)
+    settle_dispute(workspace, small_project, "lead", again, NO)
+    assert state(workspace, small_project) == {"d1": (NO, "lead"), "d13": (NO, "lead")}
+
+
+def test_whoever_saw_that_experts_differ_does_not_win_by_pressing_again(workspace: Workspace, small_project: str):
+    say(workspace, small_project, word("ann"))
+    say(workspace, small_project, word("bob", YES))
+    for number, label in enumerate((YES, UNSURE)):
+        (dispute,) = list_disputes(workspace, small_project)
+        say(workspace, small_project, word("bob", label, key=f"bob-presses-{number}"), saw=dispute.version)
+        assert state(workspace, small_project)["d1"] == (UNSURE, REFEREE)
+    (dispute,) = list_disputes(workspace, small_project)
+    say(workspace, small_project, word("bob", NO), saw=dispute.version)
+    assert state(workspace, small_project) == {"d1": (NO, "bob"), "d13": (NO, "bob")}
+
+
+def test_a_dispute_is_taken_back_only_by_whose_word_opened_it(workspace: Workspace, small_project: str):
+    say(workspace, small_project, word("ann"))
+    second = word("bob", YES)
+    say(workspace, small_project, second)
+    (dispute,) = list_disputes(workspace, small_project)
+    refused = apply_events(workspace, small_project, "ann", [{"client_id": "ann-takes-back", "undoes": dispute.version}]).refused
+    assert "settle it on the agreement page" in refused["ann-takes-back"]
+    with pytest.raises(PairsmithError, match="agreement page"):
+        take_back_event(workspace, small_project, "bob", dispute.version)
+    with pytest.raises(PairsmithError, match="agreement page"):
+        take_back(workspace, small_project, "ann", client_id="ann-label", anchor_id="a0", document_id="d1")
+    assert len(list_disputes(workspace, small_project)) == 1
+    take_back_event(workspace, small_project, "bob", second.client_id)
+    assert {label for label, _ in state(workspace, small_project).values()} == {NO}
+
+
+def test_a_settled_word_and_one_said_in_sight_of_another_are_no_independent_opinions(workspace: Workspace, small_project: str):
+    first = word("ann")
+    say(workspace, small_project, first)
+    say(workspace, small_project, word("bob", YES), saw=first.client_id)
+    assert measure_agreement(read_opinions(workspace, small_project)).pairs == 0
+    say(workspace, small_project, word("cem", NO))
+    (dispute,) = list_disputes(workspace, small_project)
+    assert sorted(dispute.opinions.words) == ["ann", "bob", "cem"]
+    settle_dispute(workspace, small_project, "lead", dispute, YES, grade=3)
+    found = measure_agreement(read_opinions(workspace, small_project))
+    assert (found.pairs, found.raters, found.observed) == (1, 2, 1.0)
+
+
+def test_an_expert_who_saw_only_their_own_word_is_still_independent(workspace: Workspace, small_project: str):
+    first = word("ann", YES)
+    say(workspace, small_project, first)
+    say(workspace, small_project, word("ann", NO), saw=first.client_id)
+    say(workspace, small_project, word("bob", NO))
+    assert measure_agreement(read_opinions(workspace, small_project)).observed == 1.0

@@ -7,6 +7,8 @@ import pytest
 
 from core.curation.audit import bound_share, estimate_left
 from core.curation.calibration import BOUNDS, CHANCE, Click, calibrate, fit_curve
+from core.curation.review_queue import apply_events
+from core.curation.shown import ALIKE
 from core.model import Candidate, CandidateStatus, Judgement, Label, Source
 from core.store import candidates, judgements
 from core.workspace import Workspace
@@ -90,6 +92,46 @@ def test_the_estimate_counts_judged_audit_items_and_the_unreviewed_rest(workspac
     assert found is not None
     assert (found.share, found.judged, found.answers, found.left) == (0.2, 5, 1, 16 - 6)
     assert (found.low, found.high) == pytest.approx((0.00505, 0.71642), abs=1e-4)
+
+
+@pytest.mark.usefixtures("small_project")
+@pytest.mark.parametrize(
+    ("source", "author", "shown", "counts"),
+    [
+        (Source.MINED, "ann", {"view": "panel"}, (1, 1)),
+        (Source.MINED, "ann", {"view": "buttons"}, (1, 1)),
+        (Source.MINED, "ann", {"view": "alike"}, (0, 1)),
+        (Source.MINED, "ann", {"reason": ALIKE, "view": "buttons"}, (0, 1)),
+        (Source.MINED, "ann", {"view": "group"}, (0, 0)),
+        (Source.MINED, "pairsmith", {"view": "panel"}, (0, 0)),
+        (Source.SEARCH, "ann", {"view": "search"}, (0, 0)),
+        (Source.SETTLED, "ann", {"view": "settle"}, (0, 0)),
+        (Source.IMPORT, "import", {}, (0, 0)),
+        (Source.ORACLE, "oracle", {}, (0, 0)),
+    ],
+)
+def test_only_what_a_person_decided_in_review_counts(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, source: Source, author: str, shown: dict[str, str], counts: tuple[int, int]
+):
+    monkeypatch.setattr("core.curation.audit.FEW", 1)
+    put(workspace, [("a1", "d2", 0.7, True)], {})
+    with workspace.store.write() as conn:
+        judgements.append_judgements(conn, "small", [Judgement("one-event", "a1", "d2", Label.HARD_NEGATIVE, 0, source, author, shown=shown)])
+    left = estimate_left(workspace, "small")
+    assert (calibrate(workspace, "small").clicks, left.judged if left else 0) == counts
+
+
+@pytest.mark.usefixtures("small_project")
+def test_a_decision_counts_again_once_a_later_one_was_undone_and_where_another_expert_skipped(workspace: Workspace, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("core.curation.audit.FEW", 1)
+    put(workspace, [("a1", "d2", 0.7, True), ("a1", "d3", 0.7, True)], {})
+    events = [{"client_id": f"decision-{d}", "anchor_id": "a1", "document_id": d, "label": "hard_negative"} for d in ("d2", "d3")]
+    apply_events(workspace, "small", "ann", events)
+    apply_events(workspace, "small", "bob", [events[0] | {"client_id": "skipped-d2", "label": "skipped"}])
+    apply_events(workspace, "small", "ann", [events[1] | {"client_id": "changed-d3", "label": "positive"}, {"client_id": "undone-d3", "undoes": "changed-d3"}])
+    left = estimate_left(workspace, "small")
+    assert left is not None
+    assert (calibrate(workspace, "small").clicks, left.judged, left.answers) == (2, 2, 0)
 
 
 def test_the_interval_at_its_ends():

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.curation.disputes import list_disputes
 from core.curation.review_queue import Applied, apply_events, mark_answer, take_back
 from core.curation.snapshot import read_snapshot, take_snapshot
 from core.curation.twins import write_twins
@@ -222,36 +223,45 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Workspace
     store.close()
 
 
-Step = tuple[str, str, Label, int] | int
-"""A decision (anchor, document, label, grade), or the number of an earlier step to take back."""
+Step = tuple[str, str, Label, int, str] | int
+"""A decision (anchor, document, label, grade, author), or the number of an earlier step to take back."""
 LABELS = [label for label in Label if label != Label.UNJUDGED]
 STEP = st.one_of(
-    st.tuples(st.sampled_from(["a0", "a1", "a2"]), st.sampled_from([f"d{n}" for n in range(7)]), st.sampled_from(LABELS), st.integers(1, 3)),
+    st.tuples(
+        st.sampled_from(["a0", "a1", "a2"]),
+        st.sampled_from([f"d{n}" for n in range(7)]),
+        st.sampled_from(LABELS),
+        st.integers(1, 3),
+        st.sampled_from(["ann", "bob"]),
+    ),
     st.integers(0, 7),
 )
 
 
 @settings(max_examples=30, deadline=None)
 @given(steps=st.lists(STEP, min_size=1, max_size=8))
-def test_no_pair_is_both_and_ambiguous_is_never_trained_on_after_any_decisions_and_undos(shared: tuple[Workspace, Iterator[int]], steps: list[Step]):
+def test_no_pair_is_both_and_ambiguous_is_never_trained_on_after_anything_two_experts_do(shared: tuple[Workspace, Iterator[int]], steps: list[Step]):
     workspace, numbers = shared
     project = make_project(workspace, f"p{next(numbers)}")
-    outbox: list[dict[str, object]] = []
+    outbox: list[tuple[str, dict[str, object]]] = []
     for number, step in enumerate(steps):
+        author = "ann"
         if isinstance(step, int):
             event: dict[str, object] = {"client_id": f"{project}-step-{number}", "undoes": f"{project}-step-{step}"}
         else:
-            anchor, document, label, grade = step
+            anchor, document, label, grade, author = step
             event = {"anchor_id": anchor, "document_id": document, "label": label.value, "grade": grade}
             before = full_state(workspace, project)
             tried = [event | {"client_id": f"{project}-try-{number}"}, {"client_id": f"{project}-back-{number}", "undoes": f"{project}-try-{number}"}]
-            assert apply_events(workspace, project, "ann", tried).refused == {}
+            assert apply_events(workspace, project, author, tried).refused == {}
             assert full_state(workspace, project) == before
             event["client_id"] = f"{project}-step-{number}"
-        if apply_events(workspace, project, "ann", [event]).stored:  # a refused event leaves the panel's outbox
-            outbox.append(event)
+        if apply_events(workspace, project, author, [event]).stored:  # a refused event leaves the panel's outbox
+            outbox.append((author, event))
+        check_disputes(workspace, project)
     state = full_state(workspace, project)
-    apply_events(workspace, project, "ann", outbox)
+    for author, event in outbox:
+        apply_events(workspace, project, author, [event])
     assert full_state(workspace, project) == state
     check_exports(workspace, project, state)
 
@@ -259,6 +269,16 @@ def test_no_pair_is_both_and_ambiguous_is_never_trained_on_after_any_decisions_a
 def full_state(workspace: Workspace, project: str) -> State:
     with workspace.store.read() as conn:
         return {(item.anchor_id, item.document_id): (item.label, item.grade) for item in judgements.read_state(conn, project)}
+
+
+def check_disputes(workspace: Workspace, project: str) -> None:
+    """No answer and no hard negative follows from a word on a pair that experts differ on."""
+    disputed = {(item.opinions.anchor_id, item.opinions.document_id) for item in list_disputes(workspace, project)}
+    with workspace.store.read() as conn:
+        for item in judgements.read_state(conn, project, labels=[POSITIVE, NEGATIVE]):
+            standing = judgements.find_standing(conn, project, item.anchor_id, item.document_id)
+            cause = judgements.find_event(conn, project, standing.caused_by) if standing and standing.caused_by else None
+            assert cause is None or (cause.anchor_id, cause.document_id) not in disputed
 
 
 def check_exports(workspace: Workspace, project: str, state: State) -> None:

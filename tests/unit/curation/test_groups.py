@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from core.curation.fan_out import Twins, apply_decision, undo_decision
 from core.curation.groups import dissolve_group, leave_group, make_group
 from core.curation.paraphrases import read_refused, refuse_proposal
 from core.curation.split import ensure_split
@@ -142,3 +143,27 @@ def test_a_group_stands_on_one_side_of_the_split(workspace: Workspace, small_pro
     assert [sorted(component) for component in split.components] == [list(pair) for pair in pairs]
     assert all(split.parts[left] == split.parts[right] for left, right in pairs)
     assert len(set(split.parts.values())) > 1
+
+
+@pytest.mark.usefixtures("small_project")
+def test_a_word_that_an_undo_brought_back_is_carried_with_the_decision_it_was(workspace: Workspace):
+    say(workspace, "first", "a3", "d7", Label.HARD_NEGATIVE)
+    say(workspace, "second", "a3", "d7", Label.AMBIGUOUS)
+    with workspace.store.write() as conn:
+        judgements.undo_judgement(conn, "small", "second", author="bob")
+    change = make_group(workspace, "small", ["a3", "a11"], **WHO)
+    assert [item.caused_by for item in change.carried if item.document_id == "d7"] == ["first"]
+    with workspace.store.write() as conn:
+        undo_decision(conn, "small", "first", author="bob", undo_id="first-undo")
+    assert ("a11", "d7") not in words(workspace, "a11")
+
+
+@pytest.mark.usefixtures("small_project")
+def test_one_who_leaves_a_group_leaves_its_disputes_and_what_lay_under_them(workspace: Workspace):
+    make_group(workspace, "small", ["a3", "a11"], **WHO)
+    for author, label in (("ann", Label.HARD_NEGATIVE), ("bob", Label.AMBIGUOUS)):
+        with workspace.store.write() as conn:
+            apply_decision(conn, "small", Judgement(author, "a3", "d7", label, author=author), Twins(None))
+    assert words(workspace, "a11")["a11", "d7"] == (Label.AMBIGUOUS, 0)
+    dissolve_group(workspace, "small", "a3", **WHO)
+    assert words(workspace, "a11") == {}

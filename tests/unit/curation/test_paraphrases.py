@@ -140,7 +140,7 @@ def test_the_vectors_come_from_the_cache_and_those_missing_are_counted(workspace
 
 def test_a_refusal_names_two_anchors_that_exist_and_leaves_other_options_alone(workspace: Workspace, small_project: str):
     with workspace.store.write() as conn:
-        projects.set_options(conn, small_project, {"negatives_target": 5, REFUSED: "not a list of lists"[:0]})
+        projects.update_options(conn, small_project, lambda _: {"negatives_target": 5, REFUSED: "not a list of lists"[:0]})
     with pytest.raises(PairsmithError, match="two or more"):
         refuse_proposal(workspace, small_project, ["a1", "a1"])
     with pytest.raises(NotFound, match="no anchor 'zzz'"):

@@ -147,6 +147,8 @@ def test_the_oracle_answers_the_queue_in_order_and_says_so(workspace: Workspace,
         ("d2", Label.POSITIVE, 2, AUTHOR),
         ("d3", Label.HARD_NEGATIVE, 0, AUTHOR),
     ]
+    assert [(item.shown or {}).get("view") for item in said] == ["oracle"] * 3
+    assert {"anchor", "document", "status"} <= set(said[0].shown or {})
     assert answer_queue(workspace, queue, grades) == {"positives": 0, "hard_negatives": 7}
     assert answer_queue(workspace, queue, grades) == {"positives": 0, "hard_negatives": 0}
     assert next_records(workspace, queue, "ann") == []

@@ -21,7 +21,8 @@ from core.curation.review_queue import (
     take_over_records,
 )
 from core.curation.shown import ALIKE, describe_figures
-from core.model import Candidate, CandidateStatus, Judgement, Label, ModelKind, ModelRecord, PairsmithError, Part, Source
+from core.curation.twins import write_twins
+from core.model import Anchor, Candidate, CandidateStatus, Judgement, Label, ModelKind, ModelRecord, PairsmithError, Part, Source
 from core.retrieval.vectors import VectorCache
 from core.settings import Settings
 from core.store import artefacts, candidates, corpus, judgements, projects
@@ -136,6 +137,10 @@ def test_without_vectors_words_are_compared_and_the_reason_is_said(workspace: Wo
 
 def test_more_like_it_comes_through_the_outbox_and_a_wish_that_cannot_be_met_is_told(workspace: Workspace, answered: str):
     embed(workspace, answered)
+    unknown = apply_events(workspace, answered, "ann", [{"client_id": "wish-number-0", "more": True, "anchor_id": "a0", "document_id": "d4"}])
+    assert "near-duplicates is not known" in unknown.followed["wish-number-0"].told
+    with workspace.store.read() as conn:
+        write_twins(workspace, answered, TWINS.groups or {}, projects.get_project(conn, answered).corpus_revision)
     more = {"client_id": "wish-number-1", "more": True, "anchor_id": "a0", "document_id": "d4"}
     first = apply_events(workspace, answered, "ann", [more])
     assert (first.stored, first.followed["wish-number-1"].told) == (["wish-number-1"], "5 like it come next.")
@@ -147,6 +152,23 @@ def test_more_like_it_comes_through_the_outbox_and_a_wish_that_cannot_be_met_is_
 def test_nothing_is_put_in_the_queue_for_an_anchor_that_is_held_out(workspace: Workspace, answered: str):
     with pytest.raises(PairsmithError, match="held out"):
         propose_alike(workspace, answered, "ann", "a1", "d1", TWINS, lease_s=900)
+
+
+def test_more_like_it_keeps_what_mining_keeps_back(workspace: Workspace, answered: str):
+    embed(workspace, answered)
+    with workspace.store.write() as conn:
+        corpus.put_anchors(conn, answered, [Anchor("p0", "The first question in other words", group="a1"), Anchor("p1", "As a0 asks it", group="a0")])
+        judgements.append_judgements(conn, answered, [Judgement("answer-d3", "p0", "d3", Label.POSITIVE, 3, Source.MINED, "ann")])
+    found = propose_alike(workspace, answered, "ann", "a0", "d4", Twins({"d2": "d2", "d3": "d2"}), lease_s=900, n=2)
+    assert set(found.document_ids).isdisjoint({"d1", "d13", "d2", "d3"})  # answers of the held-out a1 and of its paraphrase, and what says the same
+    with workspace.store.write() as conn:
+        corpus.set_parts(conn, answered, {"p1": Part.DEV})
+    with pytest.raises(PairsmithError, match="a paraphrase of it is held out"):
+        ask(workspace, answered)
+    with workspace.store.write() as conn:
+        judgements.append_judgements(conn, answered, [Judgement("answer-a5", "a5", "d9", Label.POSITIVE, 3, Source.MINED, "ann")])
+    with pytest.raises(PairsmithError, match="not in training yet"):
+        propose_alike(workspace, answered, "ann", "a5", "d9", TWINS, lease_s=900)
 
 
 def put_queue(workspace: Workspace, project: str, n: int = 4) -> None:
@@ -212,6 +234,11 @@ def test_the_last_decisions_are_read_back_without_consequences_and_what_was_undo
     apply_events(workspace, small_project, "ann", [*outbox, {"client_id": "undo-of-2", "undoes": "decision-2"}])
     assert [event.client_id for event, _ in recent_decisions(workspace, small_project, "ann")] == ["decision-1", "decision-3"]
     assert [record.document_id for _, record in recent_decisions(workspace, small_project, "ann", n=1)] == ["d3"]
+    figures = [record.figures for _, record in recent_decisions(workspace, small_project, "ann")]
+    with workspace.store.write() as conn:
+        candidates.replace_candidates(conn, small_project, [])
+    again = recent_decisions(workspace, small_project, "ann")
+    assert ([event.client_id for event, _ in again], [record.figures for _, record in again]) == (["decision-1", "decision-3"], figures)
 
 
 @pytest.mark.parametrize(
@@ -233,3 +260,10 @@ def test_keys_that_cannot_be_used_are_refused(keys: dict[str, str], why: str):
 def test_only_keys_that_differ_from_the_usual_ones_are_kept():
     assert check_keys({"hard_negative": "X", "undo": "u"}) == {"hard_negative": "x"}
     assert check_keys(DEFAULT_KEYS) == {}
+
+
+def test_a_guideline_saved_since_the_one_shown_is_not_overwritten(workspace: Workspace, small_project: str):
+    write_guideline(workspace, small_project, "First", "ann", shown="")
+    with pytest.raises(PairsmithError, match="saved by ann since you opened"):
+        write_guideline(workspace, small_project, "Second", "bob", shown="")
+    assert write_guideline(workspace, small_project, "Second", "bob", shown="First")

@@ -7,9 +7,11 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.curation.held_out import forbid_documents, part_anchors
 from core.curation.split import SHARES, Split, assign_parts, ensure_split, find_components, loosen_components, plan_split, read_positives
-from core.model import Judgement, Label, Part
+from core.model import Anchor, Judgement, Label, Part
 from core.store import corpus, judgements
+from core.store.anchor_groups import read_members
 from core.workspace import Workspace
 
 ANCHOR, DOCUMENT = st.integers(0, 11).map("a{}".format), st.integers(0, 9).map("d{}".format)
@@ -50,6 +52,24 @@ def test_no_component_is_cut_and_training_never_becomes_test(rounds: list[dict[s
         assert all(len({parts[anchor] for anchor in component}) == 1 for component in components)
         assert all(exposure[parts[anchor]] <= exposure[part] for anchor, part in standing.items())
         standing = parts
+
+
+def test_paraphrases_stay_in_one_part_though_only_one_names_the_group(workspace: Workspace, small_project: str):
+    with workspace.store.write() as conn:
+        corpus.put_anchors(conn, small_project, [Anchor("q1", "The question"), Anchor("q2", "The question, otherwise put", group="q1")])
+        said = [Judgement("answer-q1", "q1", "d20", Label.POSITIVE, 3), Judgement("answer-q2", "q2", "d21", Label.POSITIVE, 3)]
+        judgements.append_judgements(conn, small_project, said)
+        assert [[item.id for item in read_members(conn, small_project, name)] for name in ("q1", "q2")] == [["q1", "q2"]] * 2
+    split = plan_split(workspace, small_project)
+    assert split.groups["q1"] == split.groups["q2"]
+    with workspace.store.write() as conn:
+        corpus.set_parts(conn, small_project, {"q1": Part.TRAIN, "q2": Part.TEST})
+        anchors = corpus.read_anchors(conn, small_project)
+        labelled = read_positives(judgements.read_qrels(conn, small_project))
+    training, held_out = part_anchors(anchors, labelled)
+    assert ({"q1", "q2"} <= held_out, [item.id for item in training]) == (True, [])
+    forbidden = forbid_documents(held_out, labelled, {"d5": "d5", "d20": "d5"})
+    assert {"d20", "d21", "d5"} <= forbidden
 
 
 def test_the_shares_are_about_right_on_a_hundred_components():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from core.curation.stopping import FEWEST_DEVELOPMENT, Advice, Target, advise, find_pace, read_stopping
@@ -84,3 +86,19 @@ def test_the_target_counts_training_anchors_with_an_answer(workspace: Workspace,
     with workspace.store.write() as conn:
         value_points.put_point(conn, small_project, point(10))
     assert read_stopping(workspace, small_project).to_json()["points"][0]["judged"] == 10
+
+
+def test_points_that_were_measured_against_another_truth_advise_nothing(workspace: Workspace, small_project: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    gain = Added(100, 0.03, 0.004, 0.05)
+    assert "12 are needed" in advise([point(150, gain)], development=3).words
+    monkeypatch.setattr("core.curation.stopping.FEWEST_DEVELOPMENT", 10)
+    with workspace.store.write() as conn:
+        corpus.set_parts(conn, small_project, {f"a{n}": Part.DEV for n in range(10)})
+        last = judgements.last_seq(conn, small_project)
+        value_points.put_point(conn, small_project, replace(point(150, gain), last_seq=last, anchors=10))
+    assert read_stopping(workspace, small_project).word.advice == Advice.GO_ON
+    with workspace.store.write() as conn:
+        judgements.append_judgements(conn, small_project, [Judgement("dev-1", "a0", "d20", Label.HARD_NEGATIVE, 0, Source.MINED, "ann")])
+    found = read_stopping(workspace, small_project).word
+    assert found.advice == Advice.TOO_FEW
+    assert "Measured before the development answers changed" in found.words

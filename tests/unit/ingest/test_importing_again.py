@@ -122,9 +122,9 @@ def test_a_pair_file_leaves_the_grade_of_an_answer_alone(workspace: Workspace, s
     path = tmp_path / "pairs.jsonl"
     row = {"anchor": "What does the contract say on assignment?", "positive": [doc.content for doc in held.values()]}
     path.write_text(json.dumps(row) + "\n", encoding="utf-8")
-    assert import_path(workspace, small_project, path) == {"documents": 0, "anchors": 0, "judgements": 2}
+    assert import_path(workspace, small_project, path).changed == {"documents": 0, "anchors": 0, "judgements": 2}
     assert [word(workspace, f"d{n}") for n in (7, 8, 9, 10)] == [(Label.POSITIVE, grade) for grade in (1, 2, 3, 3)]
-    assert import_path(workspace, small_project, path)["judgements"] == 0
+    assert import_path(workspace, small_project, path).changed["judgements"] == 0
 
 
 def test_only_pair_files_are_without_grades(tmp_path: Path):

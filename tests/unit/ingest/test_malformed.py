@@ -225,7 +225,7 @@ def test_a_line_of_a_gigabyte_is_refused_without_reading_it(workspace: Workspace
 @pytest.mark.parametrize("ends", [b"\r\n", b"\r", b"\n"])
 def test_any_line_ends_are_read_also_mixed(workspace: Workspace, small_project: str, tmp_path: Path, ends: bytes) -> None:
     (tmp_path / "t.csv").write_bytes(b"id,text\r\nn1,a" + ends + b'n2,"b\r\nc\rd"\r\nn3,e' + ends)
-    assert import_path(workspace, "small", tmp_path / "t.csv")["documents"] == 3
+    assert import_path(workspace, "small", tmp_path / "t.csv").changed["documents"] == 3
     from core.store import corpus
 
     with workspace.store.read() as conn:

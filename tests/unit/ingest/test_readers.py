@@ -18,7 +18,7 @@ from core.ingest.export_pairs import write_pairs
 from core.ingest.pairs import read_pairs
 from core.ingest.read import import_path, read_source
 from core.ingest.sample import create_sample, read_oracle
-from core.model import Anchor, Document, Judgement, Label, PairsmithError
+from core.model import Anchor, Document, Judgement, Label, PairsmithError, Part
 from core.store import corpus, judgements, projects
 from core.workspace import Workspace
 
@@ -237,7 +237,7 @@ def test_a_pair_file_uses_the_documents_the_project_has(tmp_path: Path, workspac
     with workspace.store.write() as conn:
         projects.add_project(conn, "p", base_model="m")
         corpus.put_documents(conn, "p", [Document("known", "its text", "A title")])
-    assert import_path(workspace, "p", path) == {"documents": 0, "anchors": 1, "judgements": 1}
+    assert import_path(workspace, "p", path).changed == {"documents": 0, "anchors": 1, "judgements": 1}
     with workspace.store.read() as conn:
         assert [item.document_id for item in judgements.read_state(conn, "p")] == ["known"]
 
@@ -263,9 +263,9 @@ def test_importing_twice_changes_nothing(tmp_path: Path, workspace: Workspace, k
         path = csv_file(tmp_path, "id,text,x\n1,a,b\n2,c,d\n")
     with workspace.store.write() as conn:
         projects.add_project(conn, "p", base_model="m")
-    assert sum(import_path(workspace, "p", path).values()) > 0
+    assert sum(import_path(workspace, "p", path).changed.values()) > 0
     first = stored(workspace, "p")
-    assert import_path(workspace, "p", path) == {"documents": 0, "anchors": 0, "judgements": 0}
+    assert import_path(workspace, "p", path).changed == {"documents": 0, "anchors": 0, "judgements": 0}
     assert stored(workspace, "p") == first
 
 
@@ -360,3 +360,33 @@ def test_the_oracle_is_read_and_a_faulty_one_refused(tmp_path: Path):
     (tmp_path / "bad.tsv").write_text("a\tb\tx\n")
     with pytest.raises(ImportRefused, match=r"bad\.tsv, line 1"):
         read_oracle(tmp_path / "bad.tsv")
+
+
+@pytest.mark.parametrize(
+    ("written", "part"), [("Train", Part.TRAIN), (" TEST ", Part.TEST), ("validation", Part.DEV), ("Val", Part.DEV), ("valid", Part.DEV), ("", None)]
+)
+def test_a_part_is_read_however_it_is_written(tmp_path: Path, written: str, part: Part | None):
+    """Once anything but train, dev and test letter for letter was dropped silently."""
+    pairs, table = tmp_path / "pairs.jsonl", tmp_path / "questions.csv"
+    pairs.write_text(json.dumps({"anchor": "Who?", "positive": "They.", "part": written}), encoding="utf-8")
+    table.write_text(f"text,part\nWho?,{written}\n", encoding="utf-8")
+    for path in (pairs, table):
+        bundle = read_source(path)
+        assert (list(bundle.problems), [anchor.part for anchor in bundle.anchors]) == ([], [part])
+
+
+def test_another_word_for_a_part_is_a_fault_with_its_line(tmp_path: Path):
+    pairs, table = tmp_path / "pairs.jsonl", tmp_path / "questions.csv"
+    pairs.write_text('{"anchor": "Who?", "positive": "They."}\n{"anchor": "When?", "positive": "Now.", "part": "trian"}\n', encoding="utf-8")
+    table.write_text("text,part\nWho?,train\nWhen?,chapter 3\n", encoding="utf-8")
+    said = "none of train, dev and test; mend it, leave it empty, or leave the column out."
+    assert [str(item) for item in read_source(pairs).problems] == [f"pairs.jsonl, line 2: the part 'trian' is {said}"]
+    assert [str(item) for item in read_source(table).problems] == [f"questions.csv, line 3: the part 'chapter 3' is {said}"]
+
+
+def test_a_part_in_the_metadata_of_a_question_that_is_none_of_the_split_stays_a_field(tmp_path: Path):
+    path = tmp_path / "queries.jsonl"
+    path.write_text(
+        '{"_id": "q1", "text": "Who?", "metadata": {"part": "chapter 3"}}\n{"_id": "q2", "text": "When?", "metadata": {"part": "Dev"}}', encoding="utf-8"
+    )
+    assert list(read_source(path).anchors) == [Anchor("q1", "Who?", fields={"part": "chapter 3"}), Anchor("q2", "When?", Part.DEV)]

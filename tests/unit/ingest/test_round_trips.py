@@ -158,7 +158,7 @@ def round_trip(space: Workspace, source: str, form: Form, target: str) -> None:
     again = folder / "again"
     export_project(space, target, form, again)
     assert list(read_bytes(again).values()) == list(read_bytes(out).values())
-    assert sum(import_path(space, target, out).values()) == 0
+    assert sum(import_path(space, target, out).changed.values()) == 0
     shutil.rmtree(folder)
 
 
@@ -200,8 +200,8 @@ def test_the_log_comes_back_with_who_when_and_what_was_shown(space: Workspace, m
     export_project(space, source, Form.LOG, out)
     if not made[2]:
         return
-    assert import_path(space, target, out)["judgements"] == len(made[2])
-    assert import_path(space, target, out)["judgements"] == 0
+    assert import_path(space, target, out).changed["judgements"] == len(made[2])
+    assert import_path(space, target, out).changed["judgements"] == 0
     with space.store.read() as conn:
         logs = [[replace(event, seq=None) for event in judgements.read_log(conn, name)] for name in (source, target)]
         states = [[replace(item, seq=None) for item in judgements.read_state(conn, name)] for name in (source, target)]
