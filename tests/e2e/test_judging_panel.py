@@ -25,6 +25,8 @@ KEYS = {
     "n": (Label.CANNOT_JUDGE, 0),
 }
 PANEL = "section.panel"
+SETTLED_MS = 800
+"""A record that came under the eyes by another tab takes no decision for half a second; who changes tabs takes longer than that."""
 
 
 def open_panel(tab: Page, server: Server) -> None:
@@ -198,11 +200,11 @@ def test_two_tabs_of_one_expert_judge_no_pair_twice(tab: Page, serve: Callable[.
     tab.bring_to_front()
     meant = press(tab, "aap")
     second.bring_to_front()
-    second.wait_for_timeout(200)
+    second.wait_for_timeout(SETTLED_MS)
     meant += press(second, "bs")
     wait_saved(second)
     tab.bring_to_front()
-    tab.wait_for_timeout(200)
+    tab.wait_for_timeout(SETTLED_MS)
     meant += press(tab, "n")
     wait_saved(tab)
     assert as_marks(read_judged(home_store)) == meant
