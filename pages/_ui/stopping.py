@@ -52,8 +52,8 @@ def draw_stopping(page: Page) -> None:
 
 def _draw_target(page: Page, found: Stopping) -> None:
     target, wrong = found.target, found.wrong
-    columns = st.columns(3)
-    columns[0].metric(
+    row = st.container(horizontal=True)
+    row.metric(
         "Anchors at the target",
         f"{target.reached:,} of {target.anchors:,}",
         f"{target.reviewed:.1f} hard negatives each, {target.wanted} wanted",
@@ -62,7 +62,7 @@ def _draw_target(page: Page, found: Stopping) -> None:
         help="Training anchors with an answer that have as many reviewed hard negatives as wanted.",
     )
     minutes = target.minutes_left
-    columns[1].metric(
+    row.metric(
         "Time left",
         "Not known yet" if minutes is None else "Done" if minutes == 0 else format_seconds(minutes * 60),
         "no decision was timed yet" if target.pace_s is None else f"{target.pace_s:.0f} s a decision",
@@ -70,7 +70,7 @@ def _draw_target(page: Page, found: Stopping) -> None:
         delta_arrow="off",
         help="Reviewing that is left to the target at your recent pace and yield. Pauses are not counted: a decision counts with two minutes at most.",
     )
-    columns[2].metric(
+    row.metric(
         "Answers overlooked",
         "Not known yet" if wrong is None else f"{wrong.share:.0%}",
         "too few random checks judged" if wrong is None else f"{wrong.low:.0%} to {wrong.high:.0%} of {wrong.left:,} unreviewed",

@@ -12,7 +12,6 @@ from core.curation.options import read_options
 from core.model import Candidate, CandidateStatus, Judgement, Label, RunKind, Source
 from core.store import candidates, judgements, projects, runs
 from core.workspace import Workspace
-from pages._ui.text import escape_label
 
 Open = Callable[..., AppTest]
 
@@ -92,13 +91,3 @@ def test_the_line_is_said_with_the_decisions_it_rests_on(open_screen: Open, work
     assert not app.exception
     assert any("by 60 decisions on 10 anchors" in item.value for item in app.text)
     assert any("items drawn at random were answers" in item.value for item in app.text)
-
-
-@pytest.mark.usefixtures("small_project")
-def test_settings_that_make_no_sense_start_nothing_and_say_so(open_screen: Open, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    app = open_screen("mining")
-    monkeypatch.setattr("core.curation.mining.SAME_PARENT", ("none",))
-    app.button(key="mine_start").click().run()
-    with workspace.store.read() as conn:
-        assert runs.list_runs(conn, "small") == []
-    assert any(escape_label("is no rule for passages of the same parent") in item.value for item in app.error)
