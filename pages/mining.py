@@ -33,8 +33,8 @@ LABELS = {
     "skipped": "Skipped",
     "cannot_judge": "Cannot judge",
 }
+# Of columns, in pixels: the figures are to be seen beside the texts, which are whole on the hard negatives page.
 WIDTHS = {"Anchor": 180, "Document": 200, "Status": 120, "Why": 180}
-"""Of columns, in pixels: the figures are to be seen beside the texts, which are whole on the hard negatives page."""
 NOTICE = "mining-notice"
 
 
