@@ -55,7 +55,6 @@ REPORTS: list[tuple[tuple[str, ...], set[str]]] = [
     (("guideline", "small"), {"guideline", "versions"}),
     (("queue", "small"), {"open", "held", "skipped", "holders"}),
     (("queue", "small", "--bring-back"), {"brought_back", "open"}),
-    (("alike", "small", "--anchor", "a3", "--document", "d3"), {"documents", "queued", "note"}),
     (("anchors", "list", "small"), {"total", "anchors"}),
     (("judge", "small", *PAIR, "--label", "positive"), {"client_id", "also", "warnings"}),
 ]
