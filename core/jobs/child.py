@@ -28,7 +28,7 @@ HANDLERS = {
     RunKind.METER: "core.jobs.handlers:meter",
 }
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_SAID_WHEN_FULL = ("no space left", "disk quota exceeded", "file too large", "pytorchstreamwriter failed")
+_SAID_WHEN_FULL = ("no space left", "disk quota exceeded", "file too large", "pytorchstreamwriter failed", "enforce fail at inline_container")
 """What libraries that write by themselves say instead of an errno."""
 _SAID_WITHOUT_MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory", "not enough memory")
 Handler = Callable[[Workspace, Run, Reporter], Mapping[str, Any]]
@@ -68,12 +68,23 @@ def explain(problem: BaseException) -> str:
     """The failure in plain words, with what to do."""
     if isinstance(problem, PairsmithError):
         return str(problem)
-    said = str(problem).lower()
-    if (isinstance(problem, OSError) and problem.errno in _FULL) or any(words in said for words in _SAID_WHEN_FULL):
+    chain = _list_chain(problem)
+    said = " ".join(str(item) for item in chain).lower()
+    if any(isinstance(item, OSError) and item.errno in _FULL for item in chain) or any(words in said for words in _SAID_WHEN_FULL):
         return "The disk is full. Free some space, then start a new run: it begins from the start."
-    if isinstance(problem, MemoryError) or any(words in said for words in _SAID_WITHOUT_MEMORY):
+    if any(isinstance(item, MemoryError) for item in chain) or any(words in said for words in _SAID_WITHOUT_MEMORY):
         return "There was not enough memory. Use a smaller batch, the loss in mini-batches or fewer hard negatives a row, then start the run again."
     return f"The run stopped on an unexpected error ({type(problem).__name__}). The log has the details."
+
+
+def _list_chain(problem: BaseException) -> list[BaseException]:
+    """The error and those it came from: a library that writes by itself may hide a full disk behind an error of its own."""
+    found: list[BaseException] = []
+    item: BaseException | None = problem
+    while item is not None and item not in found:
+        found.append(item)
+        item = item.__cause__ or item.__context__
+    return found
 
 
 def _find_handler(kind: RunKind) -> Handler:
