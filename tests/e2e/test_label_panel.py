@@ -33,8 +33,8 @@ PRESS_AT_EXCHANGE = """panel => new Promise((done, failed) => {
     look()
 })"""
 """Goes on to the next question, and presses a grade in the moment its list is drawn."""
-CROWDED = pytest.mark.xfail(strict=False, reason="on a crowded machine the next question or the restored mark has once failed to come; not understood yet")
-"""A known fault, seen once in a run beside seven other processes and never alone: kept here until its cause is found."""
+CROWDED = pytest.mark.xfail(strict=False, reason="on a crowded machine the next question or the restored mark may fail to come; not understood yet")
+"""A known fault, seen under load; the second may be a fault of the panel, the page going back to the next question: kept until its cause is found."""
 Mark = tuple[str, str, Label, int]
 
 
