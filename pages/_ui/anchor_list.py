@@ -31,10 +31,14 @@ def choose_anchor(project_id: str, anchor_id: str) -> None:
         st.query_params["anchor"] = anchor_id
 
 
-def choose_row(project_id: str, key: str, ids: Sequence[str]) -> None:
-    """The row that was clicked, among the ids that were drawn."""
+def choose_row(project_id: str, key: str, ids: Sequence[str], place: int | None) -> None:
+    """The row that was clicked, among the ids that were drawn.
+
+    The row at `place`, chosen when the list was drawn, is no click: a browser that has not drawn the next list yet sends it along with what a panel
+    sends, and Streamlit, which has forgotten that list, calls it a change. Going by it took people back to the question they had just left.
+    """
     row = st.session_state[key]
-    if row is not None:
+    if row is not None and row != place:
         choose_anchor(project_id, ids[row])
 
 
@@ -116,7 +120,7 @@ def draw_list(page: Page, current: Anchor | None, chosen: AnchorFilter) -> None:
         format_func=lambda at: escape_label(shorten(rows[at].anchor.text)),
         captions=[describe_row(row) for row in rows],
         on_change=choose_row,
-        args=(page.project_id, key, ids),
+        args=(page.project_id, key, ids, place),
     )
     with st.container(horizontal=True, vertical_alignment="center"):
         back, ahead = max(0, offset - PAGE_SIZE), offset + PAGE_SIZE
