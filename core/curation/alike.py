@@ -22,8 +22,8 @@ from core.curation.split import read_positives
 from core.model import Candidate, CandidateStatus, Label, ModelKind, ModelRecord, PairsmithError
 from core.retrieval.lexical import open_lexical
 from core.retrieval.ranking import search_dense
-from core.retrieval.search import CorpusVectors, VectorsMissing, open_corpus_vectors
-from core.retrieval.vectors import Floats, VectorCache, key_text
+from core.retrieval.search import CorpusVectors, VectorsMissing, find_query_vector, open_corpus_vectors
+from core.retrieval.vectors import Floats
 from core.store import artefacts, candidates, corpus, judgements
 from core.workspace import Workspace
 
@@ -93,7 +93,7 @@ def propose_alike(
             break
     answers = [item.document_id for item in state if item.label == Label.POSITIVE and item.grade > 0]
     lexical = [found for found, _ in open_lexical(workspace, project_id).search(anchor.text, DEPTH)]
-    vector = _read_anchor(workspace, record, anchor.text) if record is not None and held is not None else None
+    vector = find_query_vector(workspace, record, anchor.text) if record is not None and held is not None else None
     items = [_describe(anchor_id, found, answers, lexical, record, held, vector) for found in chosen]
     with workspace.store.write() as conn:
         queued = candidates.put_first(conn, project_id, items, author=author, lease_s=lease_s, now=at)
@@ -120,13 +120,6 @@ def _rank(workspace: Workspace, project_id: str, record: ModelRecord | None, doc
         except VectorsMissing as error:
             note = str(error)
     return [found for found, _ in open_lexical(workspace, project_id).search(text, DEPTH)], None, note
-
-
-def _read_anchor(workspace: Workspace, record: ModelRecord, text: str) -> Floats | None:
-    """The anchor's vector (d,) float32 where it is cached."""
-    cache = VectorCache(workspace.folder("vectors", record.id[:32]), record.dimension)
-    key = key_text(text, record.query_prompt)
-    return cache.get([key])[0] if cache.has([key])[0] else None
 
 
 def _describe(

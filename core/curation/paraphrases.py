@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from core.model import Anchor, ModelRecord, PairsmithError
-from core.retrieval.vectors import Floats, VectorCache, key_text
+from core.retrieval.vectors import Floats, key_text, open_cache
 from core.store import corpus, projects
 from core.workspace import Workspace
 
@@ -166,7 +166,7 @@ def propose_groups(workspace: Workspace, project_id: str, record: ModelRecord | 
 
 def read_anchor_vectors(workspace: Workspace, record: ModelRecord, texts: Sequence[str]) -> tuple[Floats, int]:
     """Vectors (n, d) float32 of anchors from the cache, zeros where there is none, and how many have none."""
-    cache = VectorCache(workspace.folder("vectors", record.id[:32]), record.dimension)
+    cache = open_cache(workspace, record)
     keys = [key_text(text, record.query_prompt) for text in texts]
     held = np.array(cache.has(keys), bool)
     vectors = np.zeros((len(texts), record.dimension), np.float32)

@@ -10,7 +10,7 @@ import numpy as np
 
 from core.model import Document, ModelRecord, PairsmithError
 from core.retrieval.models import EMBEDDED_DEFAULT
-from core.retrieval.vectors import Floats, VectorCache, key_text
+from core.retrieval.vectors import Floats, key_text, open_cache
 from core.settings import load_settings
 from core.workspace import Workspace
 
@@ -58,11 +58,6 @@ class Encoder:
     def encode_queries(self, texts: Sequence[str]) -> Floats:
         """Vectors of anchors, with the model's query prompt."""
         return self.encode(texts, self.record.query_prompt)
-
-
-def open_cache(workspace: Workspace, record: ModelRecord) -> VectorCache:
-    """The vector cache of a model in this home."""
-    return VectorCache(workspace.folder("vectors", record.id[:32]), record.dimension)
 
 
 def embed_texts(

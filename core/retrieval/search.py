@@ -17,7 +17,7 @@ from core.model import Document, ModelRecord
 from core.retrieval.lexical import open_lexical
 from core.retrieval.query_client import EncoderAway, encode_query
 from core.retrieval.ranking import fuse_rankings, search_dense
-from core.retrieval.vectors import Floats, VectorCache, key_content, key_text
+from core.retrieval.vectors import Floats, VectorCache, key_content, key_text, open_cache
 from core.store import corpus
 from core.store.projects import get_project
 from core.workspace import Workspace
@@ -106,7 +106,7 @@ def open_corpus_vectors(workspace: Workspace, project_id: str, record: ModelReco
         if held is not None and held[0] == revision:
             return held[1]
         ids, hashes = corpus.read_document_ids(conn, project_id)
-    cache = VectorCache(workspace.folder("vectors", record.id[:32]), record.dimension)
+    cache = open_cache(workspace, record)
     keys = [key_content(digest, record.document_prompt) for digest in hashes]
     missing = len(keys) - sum(cache.has(keys))
     if missing:
@@ -121,21 +121,21 @@ def _rank_dense(workspace: Workspace, project_id: str, record: ModelRecord, quer
     held = open_corpus_vectors(workspace, project_id, record)
     if not held.ids:
         return []
-    vector = _find_query_vector(workspace, record, query)
+    vector = find_query_vector(workspace, record, query)
     if vector is None:
         vector = encode_query(workspace, project_id, record, query)
     rows, scores = search_dense(vector[np.newaxis], held.vectors, k)
     return [(held.ids[row], float(score)) for row, score in zip(rows[0].tolist(), scores[0].tolist(), strict=True)]
 
 
-def _find_query_vector(workspace: Workspace, record: ModelRecord, query: str) -> Floats | None:
+def find_query_vector(workspace: Workspace, record: ModelRecord, query: str) -> Floats | None:
     """The vector (d,) float32 of a query that the cache holds, or None."""
     key = (workspace.home, record.id)
     cache = _CACHES.get(key)
     if cache is None:
         while len(_CACHES) >= _HELD_MOST:
             _CACHES.pop(next(iter(_CACHES)), None)
-        cache = _CACHES[key] = VectorCache(workspace.folder("vectors", record.id[:32]), record.dimension)
+        cache = _CACHES[key] = open_cache(workspace, record)
     wanted = [key_text(query, record.query_prompt)]
     found: Floats | None = cache.get(wanted)[0] if cache.has(wanted)[0] else None
     return found

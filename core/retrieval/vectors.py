@@ -16,7 +16,8 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from core.model import PairsmithError, hash_text
+from core.model import ModelRecord, PairsmithError, hash_text
+from core.workspace import Workspace
 
 Floats = NDArray[np.float32]
 Encode = Callable[[list[str]], Floats]
@@ -120,6 +121,11 @@ class VectorCache:
             _append_at(self._vectors, kept * row_bytes, np.ascontiguousarray(vectors[fresh], dtype="<f4").tobytes())
             _append_at(self._keys, kept * _KEY_BYTES, b"".join(keys[i] for i in fresh))
             self._load_keys()
+
+
+def open_cache(workspace: Workspace, record: ModelRecord) -> VectorCache:
+    """The vector cache of a model in this home."""
+    return VectorCache(workspace.folder("vectors", record.id[:32]), record.dimension)
 
 
 def _append_at(path: Path, offset: int, data: bytes) -> None:

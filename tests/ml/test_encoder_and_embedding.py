@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from core.model import Document, PairsmithError
-from core.retrieval.encoder import Encoder, embed_anchors, embed_documents, load_transformer, open_cache
+from core.retrieval.encoder import Encoder, embed_anchors, embed_documents, load_transformer
 from core.retrieval.models import describe_model
 from core.retrieval.search import VectorsMissing, open_corpus_vectors
+from core.retrieval.vectors import open_cache
 from core.store import corpus
 from core.workspace import Workspace
 
