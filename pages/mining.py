@@ -113,12 +113,12 @@ def draw_table(page: Page) -> None:
         icon=":material/visibility_off:",
     )
     is_open = is_lead_here(page.author) and st.toggle("Show figures of unjudged records", key="mine_open", help="For leads, who do not review here.")
-    first, second, third = st.columns(3)
-    status = first.selectbox("Status", list(STATUSES), format_func=STATUSES.__getitem__, key="mine_status") if is_open else ""
-    reason = ""
-    if is_open:  # to filter by what is left out would tell it
-        reason = second.selectbox("Why", ["", *reasons], format_func=lambda item: f"{item.strip()} ({reasons[item]:,})" if item else "All", key="mine_reason")
-    anchor = third.text_input("Anchor contains", key="mine_anchor")
+    status = reason = ""
+    with st.container(horizontal=True):
+        if is_open:  # to filter by what is left out would tell it
+            status = st.selectbox("Status", list(STATUSES), format_func=STATUSES.__getitem__, key="mine_status")
+            reason = st.selectbox("Why", ["", *reasons], format_func=lambda item: f"{item.strip()} ({reasons[item]:,})" if item else "All", key="mine_reason")
+        anchor = st.text_input("Anchor contains", key="mine_anchor")
     wanted = CandidateFilter(status, reason, anchor.strip())
     with page.workspace.store.read() as conn:
         total = candidate_table.count_candidates(conn, page.project_id, wanted)
