@@ -228,7 +228,7 @@ def _warn(on_top: Sequence[Judgement]) -> list[str]:
 def _tell(conn: Connection, project_id: str, events: Sequence[Judgement]) -> list[AlsoJudged]:
     if not events:
         return []
-    anchors = {anchor_id: corpus.get_anchor(conn, project_id, anchor_id) for anchor_id in sorted({event.anchor_id for event in events})}
+    anchors = corpus.get_anchors(conn, project_id, sorted({event.anchor_id for event in events}))
     documents = corpus.get_documents(conn, project_id, sorted({event.document_id for event in events}))
     return [AlsoJudged(anchors[event.anchor_id], documents[event.document_id], event.label, event.grade) for event in events]
 

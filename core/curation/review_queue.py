@@ -65,7 +65,7 @@ def next_records(workspace: Workspace, project_id: str, author: str, *, n: int =
 def _to_records(workspace: Workspace, project_id: str, leased: Sequence[Candidate]) -> list[ReviewRecord]:
     with workspace.store.read() as conn:
         anchor_ids = sorted({item.anchor_id for item in leased})
-        anchors = {anchor_id: corpus.get_anchor(conn, project_id, anchor_id) for anchor_id in anchor_ids}
+        anchors = corpus.get_anchors(conn, project_id, anchor_ids)
         state = judgements.read_state(conn, project_id, labels=[Label.POSITIVE], anchor_ids=anchor_ids)
         answers: dict[str, list[Judgement]] = {}
         for item in sorted(state, key=lambda item: (-item.grade, item.document_id)):

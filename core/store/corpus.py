@@ -130,6 +130,15 @@ def get_anchor(conn: Connection, project_id: str, anchor_id: str) -> Anchor:
     return _to_anchor(row)
 
 
+def get_anchors(conn: Connection, project_id: str, ids: Sequence[str]) -> dict[str, Anchor]:
+    """The anchors of these ids, by id; an unknown id is left out."""
+    found: dict[str, Anchor] = {}
+    for start in range(0, len(ids), _CHUNK):
+        query = select(anchors).where(anchors.c.project_id == project_id, anchors.c.id.in_(ids[start : start + _CHUNK]))
+        found.update((row.id, _to_anchor(row)) for row in conn.execute(query))
+    return found
+
+
 def find_anchor(conn: Connection, project_id: str, text: str) -> Anchor | None:
     """The first anchor of exactly this text, or None."""
     query = select(anchors).where(anchors.c.project_id == project_id, anchors.c.text == text).order_by(anchors.c.position).limit(1)

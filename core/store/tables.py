@@ -135,6 +135,7 @@ judgements = Table(
     Index("ix_judgements_pair", "project_id", "anchor_id", "document_id", "seq"),
     Index("ix_judgements_caused", "project_id", "caused_by"),
     Index("ix_judgements_undoes", "project_id", "undoes"),
+    Index("ix_judgements_author", "project_id", "author", "seq"),
     Index("ix_judgements_order", "project_id", "seq"),
     sqlite_autoincrement=True,
 )
@@ -173,7 +174,7 @@ candidates = Table(
     Column("judged", Boolean, nullable=False, default=False, server_default=false()),
     ForeignKeyConstraint(["project_id", "anchor_id"], ["anchors.project_id", "anchors.id"], ondelete="CASCADE"),
     ForeignKeyConstraint(["project_id", "document_id"], ["documents.project_id", "documents.id"], ondelete="CASCADE"),
-    Index("ix_candidates_queue", "project_id", "judged", "priority", "status"),
+    Index("ix_candidates_queue", "project_id", "judged", "priority", "status", "wanted"),
     Index("ix_candidates_lease", "project_id", "lease_until"),
 )
 

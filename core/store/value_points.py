@@ -48,7 +48,8 @@ def count_decisions(conn: Connection, project_id: str, *, after_seq: int = 0) ->
     """Decisions of people in the log after `after_seq`: undos, what was taken back, what followed from another decision, and imports are left out."""
     c, undo = judgements.c, judgements.alias("undo")
     made = (c.project_id == project_id, c.seq > after_seq, c.undoes.is_(None), c.caused_by.is_(None), c.source != Source.IMPORT.value)
-    undone = (undo.c.project_id == project_id, undo.c.seq > after_seq, undo.c.undoes.is_not(None))  # an undo comes after what it takes back
+    # An undo comes after what it takes back. It names an event: said as a range, SQLite finds the few undos by their index, said as "not null" it does not.
+    undone = (undo.c.project_id == project_id, undo.c.seq > after_seq, undo.c.undoes > "")
     taken_back = select(func.count(undo.c.undoes.distinct())).join(judgements, (c.project_id == undo.c.project_id) & (c.client_id == undo.c.undoes))
     total = conn.execute(select(func.count()).select_from(judgements).where(*made)).scalar_one()
     return int(total) - int(conn.execute(taken_back.where(*undone, *made)).scalar_one())

@@ -74,6 +74,7 @@ def upgrade() -> None:
     op.add_column("judgements", sa.Column("shown", sa.JSON()))
     op.create_index("ix_judgements_caused", "judgements", ["project_id", "caused_by"])
     op.create_index("ix_judgements_undoes", "judgements", ["project_id", "undoes"])
+    op.create_index("ix_judgements_author", "judgements", ["project_id", "author", "seq"])
     op.create_index("ix_judgements_order", "judgements", ["project_id", "seq"])
     _turn_state_into_table()
     op.add_column("candidates", sa.Column("judged", sa.Boolean(), nullable=False, server_default=sa.false()))
@@ -82,7 +83,7 @@ def upgrade() -> None:
         "AND s.anchor_id = candidates.anchor_id AND s.document_id = candidates.document_id)"
     )
     op.drop_index("ix_candidates_queue", "candidates")
-    op.create_index("ix_candidates_queue", "candidates", ["project_id", "judged", "priority", "status"])
+    op.create_index("ix_candidates_queue", "candidates", ["project_id", "judged", "priority", "status", "wanted"])
     op.create_index("ix_candidates_lease", "candidates", ["project_id", "lease_until"])
 
 
