@@ -1,0 +1,126 @@
+"""The trainings that are compared: the recipe that articles print, through the plain library, and ours, through what a tuning run calls."""
+
+from __future__ import annotations
+
+import random
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from sentence_transformers import SentenceTransformer
+
+from core.evaluation.guard import list_guard_texts, measure_encoder
+from core.evaluation.measures import PRIMARY, score_ranking
+from core.model import Part
+from core.retrieval.encoder import Encoder, load_transformer
+from core.retrieval.ranking import search_dense
+from core.tuning.config import TuneConfig
+from core.tuning.dataset import build_rows
+from core.tuning.generic import mix_generic, read_generic_for
+from core.tuning.merge import merge_with_base
+from core.tuning.recipes import choose_recipe
+from core.tuning.train import DevSet, train_model
+from tests.bench.quality.prepare import Prepared
+
+ARTICLE = {"epochs": 3, "batch": 16, "warmup_steps": 100, "learning_rate": 2e-5}
+"""Three epochs, batches of 16, 100 steps of warm-up; such scripts call `fit` and leave the rate at its default, 2e-5."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """A trained model's scores by anchor id, guard NDCG@5, and what it took."""
+
+    scores: Mapping[str, float]
+    guard: float
+    seconds: float
+    cpu_s: float
+    rows: int
+    more: Mapping[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {**asdict(self), "scores": dict(self.scores)}
+
+
+def measure_base(data: Prepared, part: Part) -> Result:
+    """The base model as it is."""
+    encoder = Encoder(data.base)
+    return Result(score(encoder, read_part(data, part)), measure_encoder(encoder), 0.0, 0.0, 0, {})
+
+
+def train_article(data: Prepared, seed: int, part: Part) -> Result:
+    """MultipleNegativesRankingLoss on the same pairs as ours, each with a document drawn at random as its negative; no mixing, the last weights."""
+    from datasets import Dataset
+    from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
+    from sentence_transformers.losses import MultipleNegativesRankingLoss
+
+    rows = build_rows(data.snapshot, our_config(data, seed), data.twins)
+    rng = random.Random(seed)
+    contents = [document.content for document in data.documents]
+    columns = {"anchor": [row.anchor for row in rows], "positive": [row.positive for row in rows], "negative": [rng.choice(contents) for _ in rows]}
+    model = load_transformer(data.base)
+    began = (time.perf_counter(), time.process_time())
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = SentenceTransformerTrainingArguments(
+            output_dir=folder,
+            num_train_epochs=ARTICLE["epochs"],
+            per_device_train_batch_size=int(ARTICLE["batch"]),
+            warmup_steps=ARTICLE["warmup_steps"],
+            learning_rate=ARTICLE["learning_rate"],
+            seed=seed,
+            save_strategy="no",
+            report_to=[],
+            disable_tqdm=True,
+            use_cpu=True,
+        )
+        SentenceTransformerTrainer(model=model, args=arguments, train_dataset=Dataset.from_dict(columns), loss=MultipleNegativesRankingLoss(model)).train()
+    taken = (time.perf_counter() - began[0], time.process_time() - began[1])
+    return _result(data, model, part, taken, len(rows), {})
+
+
+def train_ours(data: Prepared, seed: int, part: Part, changes: Mapping[str, Any] | None = None) -> Result:
+    """The recipe for so many anchors, with its data, batches, checkpoint choice and blending. `changes` to its settings are for choosing defaults by."""
+    config = replace(our_config(data, seed), **(changes or {}))
+    rows = build_rows(data.snapshot, config, data.twins)
+    generic = mix_generic(rows, read_generic_for(config, list_guard_texts()), config) if config.generic_share else []
+    dev = read_part(data, Part.DEV)
+    began = (time.perf_counter(), time.process_time())
+    with tempfile.TemporaryDirectory() as folder:
+        trained = train_model(data.base, rows, generic, dev, config, Path(folder), lambda *_: None, lambda *_: True)
+    more: dict[str, Any] = {"dev_base": trained.base_dev, "dev_best": trained.best_dev, "steps": trained.steps}
+    if config.merge:
+        chosen, points, base_guard = merge_with_base(data.base, trained.model, dev, lambda *_: None)
+        more |= {"weight": chosen.weight, "points": [asdict(point) for point in points], "base_guard": base_guard}
+    taken = (time.perf_counter() - began[0], time.process_time() - began[1])
+    return _result(data, trained.model, part, taken, len(rows), more)
+
+
+def our_config(data: Prepared, seed: int) -> TuneConfig:
+    """The settings that the app would choose for the project."""
+    config = choose_recipe(data.count(Part.TRAIN)).config
+    if config is None:
+        raise ValueError(f"{data.name} has too few training anchors for a recipe")
+    return replace(config, seed=seed)
+
+
+def read_part(data: Prepared, part: Part) -> DevSet:
+    """The anchors of a part, with their grades, over all documents."""
+    anchors = data.snapshot.part(part)
+    return DevSet([anchor.id for anchor in anchors], [anchor.text for anchor in anchors], {anchor.id: anchor.positives for anchor in anchors}, data.documents)
+
+
+def score(encoder: Encoder, part: DevSet) -> dict[str, float]:
+    """NDCG@5 by anchor."""
+    vectors = encoder.encode([document.content for document in part.documents], encoder.record.document_prompt)
+    rows, _ = search_dense(encoder.encode_queries(part.anchors), vectors, 10)
+    ids = [document.id for document in part.documents]
+    ranking = {anchor_id: [ids[row] for row in found] for anchor_id, found in zip(part.anchor_ids, rows.tolist(), strict=True)}
+    return {anchor_id: found[PRIMARY] for anchor_id, found in score_ranking(part.qrels, ranking, [PRIMARY]).items()}
+
+
+def _result(data: Prepared, model: SentenceTransformer, part: Part, taken: tuple[float, float], rows: int, more: Mapping[str, Any]) -> Result:
+    encoder = Encoder(data.base, model.eval())
+    return Result(score(encoder, read_part(data, part)), measure_encoder(encoder), *taken, rows, more)
