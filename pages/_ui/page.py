@@ -10,6 +10,7 @@ from core.jobs.engine import has_worker
 from core.model import PairsmithError, Project
 from core.store import projects
 from core.workspace import Workspace, open_workspace
+from pages._ui.memory import settle_memory
 from pages._ui.sign_in import draw_identity, require_author
 from pages._ui.text import escape_label
 
@@ -38,6 +39,7 @@ def get_workspace() -> Workspace:
 
 def open_page(title: str, icon: str, *, caption: str = "", needs_project: bool = True) -> Page:
     """Check who asks, open the project, draw the frame. Stops the script where the screen may not or cannot be shown."""
+    settle_memory(title)
     author = require_author()
     try:
         workspace = get_workspace()

@@ -25,12 +25,14 @@ ICONS = {
     Advice.WORSE: ":material/trending_down:",
     Advice.TOO_FEW: ":material/hourglass_empty:",
 }
+FEW, EVERY = 1_000, 50
+"""From so many events on, the dear estimate is made anew every so many: what one judgement more changes of it is far below its interval."""
 TARGET, NOTICE = "stopping-target", "stopping-notice"
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
 def load_estimate(home: str, project_id: str, last_seq: int, mined_by: str) -> AuditEstimate | None:
-    """The audit's estimate after the judgement `last_seq`, on what the run `mined_by` found: it is the same for everybody."""
+    """The audit's estimate as first asked for since the judgement `last_seq`, on what the run `mined_by` found: it is the same for everybody."""
     return estimate_left(get_workspace(), project_id)
 
 
@@ -39,7 +41,8 @@ def draw_stopping(page: Page) -> None:
     with page.workspace.store.read() as conn:
         last = judgements.last_seq(conn, page.project_id)
     mined = latest_run(page, RunKind.MINE)
-    known = (str(page.workspace.home), page.project_id, last, f"{mined.id} {mined.status}" if mined else "")
+    since = last if last < FEW else last - last % EVERY
+    known = (str(page.workspace.home), page.project_id, since, f"{mined.id} {mined.status}" if mined else "")
     found = read_stopping(page.workspace, page.project_id, author=page.author, estimate=lambda _workspace, _project_id: load_estimate(*known))
     st.subheader(
         "When to stop", help="Whether more reviewing is worth your time: how far the target is, and what the last judgements taught a quick test model."
