@@ -123,7 +123,7 @@ def draw_table(page: Page) -> None:
     with page.workspace.store.read() as conn:
         total = candidate_table.count_candidates(conn, page.project_id, wanted)
         pages = max(1, -(-total // ROWS))
-        number = int(st.number_input("Page", 1, pages, 1, key=f"mine_page_{status}_{reason}_{anchor}")) if pages > 1 else 1
+        number = st.pagination(pages, key=f"mine_page_{status}_{reason}_{anchor}") if pages > 1 else 1
         found = candidate_table.page_candidates(conn, page.project_id, wanted, offset=(number - 1) * ROWS, limit=ROWS)
     rows = [to_line(row, with_figures=is_open or bool(row.label)) for row in found]
     number_form = {name: st.column_config.NumberColumn(format="%.3f") for name in ("Similarity", "Reranker")}

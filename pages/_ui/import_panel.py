@@ -173,11 +173,11 @@ def _draw_preview(page: Page, bundle: Bundle, preview: Preview) -> None:
 
 def _draw_first(bundle: Bundle) -> None:
     if bundle.documents:
-        st.caption(f"The first of {len(bundle.documents):,} documents")
+        st.caption(f"The first documents of {len(bundle.documents):,}")
         rows = [to_row(doc, CUT) for doc in bundle.documents[:FIRST]]
         st.dataframe(pd.DataFrame(rows), hide_index=True, column_config={"Text": st.column_config.TextColumn(width="large")}, alt="First documents of the file")
     if bundle.anchors:
-        st.caption(f"The first of {len(bundle.anchors):,} anchors")
+        st.caption(f"The first anchors of {len(bundle.anchors):,}")
         rows = [{"Id": anchor.id, "Question": anchor.text[:CUT]} for anchor in bundle.anchors[:FIRST]]
         st.dataframe(
             pd.DataFrame(rows), hide_index=True, column_config={"Question": st.column_config.TextColumn(width="large")}, alt="First anchors of the file"
