@@ -101,6 +101,13 @@ class ModelKind(StrEnum):
 
     BASE = "base"
     TUNED = "tuned"
+    ADAPTER = "adapter"
+    """The base model with a matrix on its query vectors: documents stay where they are."""
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether it was made here from judgements."""
+        return self is not ModelKind.BASE
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ def choose_model(page: Page) -> tuple[ModelRecord | None, ModelRecord | None]:
     with page.workspace.store.read() as conn:
         models = artefacts.list_models(conn, page.project_id)
     by_id = {model.id: model for model in models}
-    tuned = [model for model in models if model.kind == ModelKind.TUNED]
+    tuned = [model for model in models if model.kind.is_trained]
     if not tuned:
         return next((model for model in models if model.kind == ModelKind.BASE), None), None
     words = {model.id: f"{model.name} ({model.id[:8]})" for model in tuned}

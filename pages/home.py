@@ -8,7 +8,7 @@ import streamlit as st
 
 from core.curation.next_step import Step, list_steps, next_step, read_standing
 from core.ingest.sample import SAMPLE_ID, create_sample
-from core.model import ModelKind, PairsmithError, Project, RunKind
+from core.model import PairsmithError, Project, RunKind
 from core.retrieval.models import EMBEDDED_DEFAULT, SUGGESTED_HUB_ID, locate_model
 from core.store import artefacts, projects, runs
 from pages._ui.page import open_page, open_project
@@ -110,7 +110,7 @@ def draw_project(project: Project) -> None:
     """One project in a row: what it holds, its newest verdict, and a way in."""
     with page.workspace.store.read() as conn:
         counts = projects.count_contents(conn, project.id)
-        tuned = sum(model.kind == ModelKind.TUNED for model in artefacts.list_models(conn, project.id))
+        tuned = sum(model.kind.is_trained for model in artefacts.list_models(conn, project.id))
         newest = runs.newest_success(conn, project.id, RunKind.TUNE)
     with st.container(border=True):
         words, verdict, way = st.columns([6, 3, 2], vertical_alignment="center")

@@ -19,6 +19,7 @@ ROWS = 20
 LOG_CHARS = 8_000
 SHORT = 12
 KINDS = {RunKind.MINE: "Find hard negatives", RunKind.TUNE: "Tune", RunKind.EVALUATE: "Measure", RunKind.MAP: "Draw maps", RunKind.EMBED: "Prepare for search"}
+MODEL_KINDS = {ModelKind.BASE: "Base", ModelKind.TUNED: "Tuned", ModelKind.ADAPTER: "Query-side adapter"}
 DATE = st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm", help="In UTC.")
 FINGERPRINT = "The beginning of the hash over weights, tokenizer, prompts and longest text: the same fingerprint is the same model."
 page = open_page(
@@ -37,7 +38,7 @@ def draw_models(models: list[ModelRecord]) -> None:
     rows = [
         {
             "Name": model.name,
-            "Kind": "Tuned" if model.kind == ModelKind.TUNED else "Base",
+            "Kind": MODEL_KINDS[model.kind],
             "Fingerprint": model.id[:SHORT],
             "Tuned from": names.get(model.base_id or "", (model.base_id or "—")[:SHORT]),
             "Snapshot": (model.snapshot_id or "—")[:SHORT],
@@ -174,7 +175,7 @@ if found_models:
     draw_models(found_models)
 else:
     st.info("No model is registered yet. The base model is, once documents are imported and prepared; a tuned one follows from a run.", icon=":material/info:")
-draw_downloads([model for model in found_models if model.kind == ModelKind.TUNED], answered_anchors)
+draw_downloads([model for model in found_models if model.kind.is_trained], answered_anchors)
 st.subheader("Runs", anchor=False)
 if run_count:
     draw_runs(run_count)

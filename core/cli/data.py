@@ -17,7 +17,7 @@ from core.ingest.export import Form, export_project
 from core.ingest.kinds import Kind
 from core.ingest.preview import Change, Preview
 from core.ingest.read import import_path, preview_path
-from core.model import ModelKind, NotFound, PairsmithError
+from core.model import NotFound, PairsmithError
 from core.store import artefacts, projects
 from core.workspace import Workspace, open_workspace
 
@@ -93,7 +93,7 @@ def _export_model(workspace: Workspace, project: str, system: str, out: Path) ->
         raise PairsmithError(f"{out} exists already. Remove it, or name another place.")
     with workspace.store.read() as conn:
         if system == "tuned":
-            tuned = [model for model in artefacts.list_models(conn, project) if model.kind == ModelKind.TUNED]
+            tuned = [model for model in artefacts.list_models(conn, project) if model.kind.is_trained]
             if not tuned:
                 raise NotFound(f"Project {project!r} has no tuned model yet. `pairsmith tune {project}` makes one.")
             record = tuned[0]

@@ -19,6 +19,7 @@ from core.tuning.recipes import AUTO, explain_missing, find_recipe
 def tune(
     project: ProjectName,
     recipe: Annotated[str, typer.Option(help="auto (by the number of training anchors), small, medium or large; options below change it.")] = AUTO,
+    method: Annotated[str | None, typer.Option(help="whole (the model) or adapter (a matrix on query vectors, in seconds).")] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training rows.")] = None,
     batch: Annotated[int | None, typer.Option(help="Rows a step.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,

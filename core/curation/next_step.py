@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from core.model import ModelKind, RunKind
+from core.model import RunKind
 from core.store import artefacts, judgements, projects, runs
 from core.workspace import Workspace
 
@@ -76,7 +76,7 @@ def read_standing(workspace: Workspace, project_id: str) -> Standing:
     """The counts of a project as they are now. Raises nothing for an empty one."""
     with workspace.store.read() as conn:
         counts = projects.count_contents(conn, project_id)
-        tuned = next((model for model in artefacts.list_models(conn, project_id) if model.kind == ModelKind.TUNED), None)
+        tuned = next((model for model in artefacts.list_models(conn, project_id) if model.kind.is_trained), None)
         measured = mapped = False
         since = 0
         if tuned is not None:

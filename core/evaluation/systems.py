@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from core.evaluation.measures import DEPTH, Ranking
-from core.model import Anchor, ModelKind, ModelRecord, NotFound
+from core.model import Anchor, ModelRecord, NotFound
 from core.retrieval.encoder import embed_anchors, embed_documents
 from core.retrieval.lexical import open_lexical
 from core.retrieval.models import ensure_base_model
@@ -46,7 +46,7 @@ def find_system(workspace: Workspace, project_id: str, name: str) -> ModelRecord
     if name == BASE:
         return ensure_base_model(workspace, project_id, project.base_model)
     if name == TUNED:
-        tuned = [model for model in models if model.kind == ModelKind.TUNED]
+        tuned = [model for model in models if model.kind.is_trained]
         if not tuned:
             raise NotFound(f"Project {project_id!r} has no tuned model yet. `pairsmith tune {project_id}` makes one.")
         return tuned[0]

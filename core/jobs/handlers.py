@@ -12,9 +12,9 @@ from core.evaluation.evaluate import compare_models, evaluate_system
 from core.evaluation.systems import BASE, TUNED, find_system
 from core.geometry.map_run import draw_maps
 from core.jobs.reporter import Reporter
-from core.model import NotFound, PairsmithError, Run
+from core.model import ModelKind, ModelRecord, NotFound, PairsmithError, Run
 from core.retrieval.encoder import embed_anchors, embed_documents
-from core.store import corpus
+from core.store import artefacts, corpus
 from core.tuning.truncation import measure_cut_share
 from core.tuning.tune_run import run_tuning
 from core.tuning.value_meter import measure_value
@@ -67,6 +67,12 @@ def evaluate(workspace: Workspace, run: Run, reporter: Reporter) -> Mapping[str,
     return {"systems": {item.system: item.to_json() for item in figures}}
 
 
+def _newest_whole(workspace: Workspace, project_id: str) -> ModelRecord | None:
+    """The newest model that was tuned as a whole, so that its documents moved."""
+    with workspace.store.read() as conn:
+        return next((model for model in artefacts.list_models(conn, project_id) if model.kind is ModelKind.TUNED), None)
+
+
 def draw_map(workspace: Workspace, run: Run, reporter: Reporter) -> Mapping[str, Any]:
     """Draw the maps of base and tuned and measure clumping; base alone while nothing is tuned, unless a model was asked for by its id."""
     base, name = _system(workspace, run.project_id, BASE), str(run.config.get("system", TUNED))
@@ -76,6 +82,10 @@ def draw_map(workspace: Workspace, run: Run, reporter: Reporter) -> Mapping[str,
         if name != TUNED:
             raise
         tuned = None
+    if tuned is not None and tuned.kind is ModelKind.ADAPTER:
+        if name != TUNED:
+            raise PairsmithError(f"{tuned.name} leaves every document where the base model has it: its map is the base's. Draw that of a tuned model.")
+        tuned = _newest_whole(workspace, run.project_id)
     reporter.stage("Encoding documents")
     projection = draw_maps(workspace, run.project_id, base, tuned, lambda message, step, total: reporter.report(step, total, message))
     return {"projection_id": projection.id, "verdict": projection.figures.get("verdict", "none")}

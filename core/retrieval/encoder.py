@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from core.model import Document, ModelRecord, PairsmithError
+from core.model import Document, ModelKind, ModelRecord, PairsmithError
 from core.retrieval.models import EMBEDDED_DEFAULT
-from core.retrieval.vectors import Floats, key_text, open_cache
+from core.retrieval.vectors import Encode, Floats, VectorCache, key_text, open_cache, open_document_cache
 from core.settings import load_settings
 from core.workspace import Workspace
 
@@ -51,13 +51,16 @@ class Encoder:
         self.model = model if model is not None else load_transformer(record)
 
     def encode(self, texts: Sequence[str], prompt: str = "") -> Floats:
-        """Vectors (n, d) float32, rows L2-normalised, in the order of the texts. Texts of like length share a batch."""
-        vectors: Any = self.model.encode(list(texts), prompt=prompt or None, batch_size=BATCH, show_progress_bar=False, normalize_embeddings=True)
-        return np.asarray(vectors, dtype=np.float32).reshape(len(texts), -1)
+        """Vectors (n, d) float32 of documents, rows L2-normalised, in the order of the texts. Texts of like length share a batch."""
+        return self._encode(texts, prompt)
 
     def encode_queries(self, texts: Sequence[str]) -> Floats:
-        """Vectors of anchors, with the model's query prompt."""
-        return self.encode(texts, self.record.query_prompt)
+        """Vectors of anchors, with the model's query prompt, by its query side where it has one."""
+        return self._encode(texts, self.record.query_prompt, **({"task": "query"} if self.record.kind is ModelKind.ADAPTER else {}))
+
+    def _encode(self, texts: Sequence[str], prompt: str, **side: str) -> Floats:
+        vectors: Any = self.model.encode(list(texts), prompt=prompt or None, batch_size=BATCH, show_progress_bar=False, normalize_embeddings=True, **side)
+        return np.asarray(vectors, dtype=np.float32).reshape(len(texts), -1)
 
 
 def embed_texts(
@@ -69,8 +72,7 @@ def embed_texts(
     encoder: Encoder | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Floats:
-    """Vectors (n, d) float32 of the texts, encoding only those the cache lacks; the model is loaded only when it must be."""
-    cache = open_cache(workspace, record)
+    """Vectors (n, d) float32 of the texts as documents, encoding only those the cache lacks; the model is loaded only when it must be."""
     held = encoder
 
     def encode(missing: list[str]) -> Floats:
@@ -78,6 +80,10 @@ def embed_texts(
         held = held or Encoder(record)
         return held.encode(missing, prompt)
 
+    return _fill(open_document_cache(workspace, record), texts, prompt, encode, on_progress)
+
+
+def _fill(cache: VectorCache, texts: Sequence[str], prompt: str, encode: Encode, on_progress: Callable[[int, int], None] | None = None) -> Floats:
     cache.fill(texts, prompt, encode, on_progress)
     return cache.get([key_text(text, prompt) for text in texts])
 
@@ -96,4 +102,8 @@ def embed_documents(
 
 def embed_anchors(workspace: Workspace, record: ModelRecord, texts: Sequence[str], *, encoder: Encoder | None = None) -> Floats:
     """Vectors (n, d) float32 of anchors, with the model's query prompt."""
-    return embed_texts(workspace, record, texts, prompt=record.query_prompt, encoder=encoder)
+
+    def encode(missing: list[str]) -> Floats:
+        return (encoder or Encoder(record)).encode_queries(missing)
+
+    return _fill(open_cache(workspace, record), texts, record.query_prompt, encode)

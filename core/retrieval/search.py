@@ -17,7 +17,7 @@ from core.model import Document, ModelRecord
 from core.retrieval.lexical import open_lexical
 from core.retrieval.query_client import EncoderAway, encode_query
 from core.retrieval.ranking import fuse_rankings, search_dense
-from core.retrieval.vectors import Floats, VectorCache, key_content, key_text, open_cache
+from core.retrieval.vectors import Floats, VectorCache, key_content, key_text, open_cache, open_document_cache
 from core.store import corpus
 from core.store.projects import get_project
 from core.workspace import Workspace
@@ -106,7 +106,7 @@ def open_corpus_vectors(workspace: Workspace, project_id: str, record: ModelReco
         if held is not None and held[0] == revision:
             return held[1]
         ids, hashes = corpus.read_document_ids(conn, project_id)
-    cache = open_cache(workspace, record)
+    cache = open_document_cache(workspace, record)
     keys = [key_content(digest, record.document_prompt) for digest in hashes]
     missing = len(keys) - sum(cache.has(keys))
     if missing:

@@ -16,7 +16,7 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from core.model import ModelRecord, PairsmithError, hash_text
+from core.model import ModelKind, ModelRecord, PairsmithError, hash_text
 from core.workspace import Workspace
 
 Floats = NDArray[np.float32]
@@ -124,8 +124,14 @@ class VectorCache:
 
 
 def open_cache(workspace: Workspace, record: ModelRecord) -> VectorCache:
-    """The vector cache of a model in this home."""
+    """The vectors of queries under a model, in this home; but for an adapter's they lie beside those of documents."""
     return VectorCache(workspace.folder("vectors", record.id[:32]), record.dimension)
+
+
+def open_document_cache(workspace: Workspace, record: ModelRecord) -> VectorCache:
+    """The vectors of documents under a model, in this home. An adapter leaves documents as its base has them, so it has the base's."""
+    owner = record.base_id if record.kind is ModelKind.ADAPTER and record.base_id else record.id
+    return VectorCache(workspace.folder("vectors", owner[:32]), record.dimension)
 
 
 def _append_at(path: Path, offset: int, data: bytes) -> None:

@@ -11,9 +11,13 @@ from typing import Any
 import sample_data
 from core.model import ModelRecord, PairsmithError
 
+ADAPTER_S = 30.0
+"""Seconds of fitting an adapter and of measuring it, as the vectors are there: a handful on a quiet machine."""
 SLOWER = {"mnrl": 1.0, "cached_mnrl": 2.2, "gist": 2.6}
 """The losses, and how much longer a step takes than the first's: twice to 2.4 times in mini-batches, as the library says; a guide adds a forward pass."""
 LOSSES = tuple(SLOWER)
+METHODS = ("whole", "adapter")
+"""What is trained: the model, or one matrix on its query vectors."""
 MERGE_WEIGHTS = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 """Shares of the tuned weights that a blend is looked for among."""
 MIN_TRAIN_ANCHORS = 50
@@ -40,6 +44,8 @@ LIMITS = {
 class TuneConfig:
     """A tuning run, frozen: the same configuration, snapshot and base give the same model."""
 
+    method: str = "whole"
+    """`whole`, the model; `adapter`, a matrix on query vectors, in seconds: of what follows it heeds `min_grade`, `scale` and `seed` alone."""
     epochs: int = 3
     batch: int = 32
     """Rows a step. Every other row's documents are negatives of an anchor, so larger is harder."""
@@ -90,6 +96,8 @@ class TuneConfig:
             raise PairsmithError(f"scale is {self.scale}: it must be above 0; 20 is usual for MiniLM. Leave it out for the model's own.")
         if not 0 <= self.generic_share < 0.9 or not 0 <= self.warmup < 1:
             raise PairsmithError("generic_share must lie in [0, 0.9) and warmup in [0, 1).")
+        if self.method not in METHODS:
+            raise PairsmithError(f"method is {self.method!r}: it must be one of {', '.join(METHODS)}.")
         if self.loss not in LOSSES:
             raise PairsmithError(f"loss is {self.loss!r}: it must be one of {', '.join(LOSSES)}.")
         if any(not isinstance(length, int) or length < 1 for length in self.matryoshka) or len(set(self.matryoshka)) < len(self.matryoshka):
@@ -152,6 +160,8 @@ def estimate_run(
     about two backward passes, and an update). Measured runs of the project replace the assumption.
     `generic_available`: generic pairs there are to mix in; those bundled unless given.
     """
+    if config.method == "adapter":
+        return Estimate(pairs, 60, ADAPTER_S)
     generic = min(config.count_generic(pairs), count_bundled() if generic_available is None else generic_available)
     rows = pairs + generic
     steps = math.ceil(rows / config.batch) * config.epochs

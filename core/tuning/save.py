@@ -30,7 +30,9 @@ class Provenance:
     """Sentences for the card: unreviewed negatives, a generic file, a cancelled run."""
 
 
-def save_tuned(workspace: Workspace, made: Provenance, model: SentenceTransformer, *, mark: str = "", now: float | None = None) -> ModelRecord:
+def save_tuned(
+    workspace: Workspace, made: Provenance, model: SentenceTransformer, *, kind: ModelKind = ModelKind.TUNED, mark: str = "", now: float | None = None
+) -> ModelRecord:
     """Write the model under its fingerprint and register it; the same weights again give the record there is. `mark` goes at the end of the name."""
     at = time.time() if now is None else now
     base = made.base
@@ -48,8 +50,8 @@ def save_tuned(workspace: Workspace, made: Provenance, model: SentenceTransforme
     record = replace(
         base,
         id=fingerprint,
-        name=" ".join(filter(None, [base.name, "tuned", time.strftime("%Y-%m-%d %H:%M", time.gmtime(at)), mark])),
-        kind=ModelKind.TUNED,
+        name=" ".join(filter(None, [base.name, kind.value, time.strftime("%Y-%m-%d %H:%M", time.gmtime(at)), mark])),
+        kind=kind,
         location=str(target),
         base_id=base.id,
         snapshot_id=made.snapshot.id,

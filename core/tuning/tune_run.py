@@ -26,6 +26,7 @@ from core.model import Document, ModelRecord, PairsmithError, Part
 from core.retrieval.encoder import Encoder, embed_documents
 from core.retrieval.models import ensure_base_model
 from core.store import corpus, projects
+from core.tuning.adapter_run import tune_adapter
 from core.tuning.config import TuneConfig
 from core.tuning.dataset import Row, RowPlan, build_rows, plan_rows
 from core.tuning.extras import fix_extras
@@ -77,6 +78,9 @@ def run_tuning(workspace: Workspace, project_id: str, run_id: str, settings: Map
     twins = ensure_twins(workspace, project_id, base)
     snapshot = _fix_snapshot(workspace, project_id, folder)
     extras = fix_extras(workspace, project_id, snapshot, folder, unreviewed=config.unreviewed_negatives)
+    if config.method == "adapter":
+        made = Provenance(project_id, run_id, base, snapshot, config)
+        return {**tune_adapter(workspace, made, documents, twins, extras, speaker), "extras_id": extras.id}
     plan = plan_rows(snapshot, config, twins, extras)
     rows = build_rows(snapshot, config, twins, extras)
     generic = mix_generic(rows, read_generic_for(config, list_guard_texts()), config) if config.generic_share else []

@@ -11,6 +11,7 @@ from core.tuning.config import TuneConfig
 from pages._ui.text import escape_label
 
 KNOBS = {
+    "knob_method": "method",
     "knob_epochs": "epochs",
     "knob_batch": "batch",
     "knob_rate": "learning_rate",
@@ -38,12 +39,22 @@ LOSS_WORDS = {
     "cached_mnrl": "Plain, in mini-batches (less memory, slower)",
     "gist": "Guided by the base model (doubtful wrong answers left out)",
 }
+METHOD_WORDS = {"whole": "The whole model (minutes to hours)", "adapter": "A query-side adapter (seconds; documents stay as they are)"}
 LENGTHS = (32, 64, 128, 256, 384, 512, 768)
 
 
 def draw_config(default: TuneConfig) -> TuneConfig | None:
     """The settings as chosen, or None, with the reason shown, where they do not go together. `default`: the recipe's."""
+    text = (
+        "The adapter turns the vectors of questions alone. It needs no new index, forgets nothing about documents, and suits projects with few questions; "
+        "with more, the whole model usually learns more. Both are measured on the same held-out questions."
+    )
+    st.selectbox(
+        "What is trained", list(METHOD_WORDS), list(METHOD_WORDS).index(default.method), format_func=METHOD_WORDS.__getitem__, key="knob_method", help=text
+    )
     with st.expander("Advanced", icon=":material/tune:"):
+        if st.session_state.get("knob_method") == "adapter":
+            st.caption("An adapter heeds the lowest grade, the scale and the seed alone.")
         for title, draw in (("What it learns from", _draw_data), ("How it learns", _draw_learning), ("What may change", _draw_weights)):
             st.markdown(f"**{title}**")
             draw(default, *st.columns(2))
