@@ -4,10 +4,10 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 export TOKENIZERS_PARALLELISM ?= false
-test quick bench: export HF_HUB_OFFLINE = 1
+test quick bench bench-quality: export HF_HUB_OFFLINE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run worker test quick lint format types imports bench screenshots clean
+.PHONY: help setup run worker test quick lint format types imports bench bench-quality screenshots clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -48,6 +48,9 @@ imports: $(STAMP) ## Check that arrows between packages only point down
 
 bench: $(STAMP) ## Measure against the plain libraries; writes build/bench.json
 	$(BIN)/python -m tests.bench
+
+bench-quality: $(STAMP) ## Base, the articles' recipe and ours on three collections, three seeds (hours; goes on where it stopped)
+	$(BIN)/python -m tests.bench.quality
 
 screenshots: $(STAMP) ## Take the pictures of the pages for the docs
 	$(BIN)/python scripts/take_screenshots.py --out docs/images
