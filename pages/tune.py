@@ -139,7 +139,9 @@ def draw_finished(run: Run) -> None:
     with st.container(horizontal=True):
         if st.button("Compare base and tuned", type="primary", icon=":material/compare_arrows:", key="to_compare"):
             st.switch_page("compare.py")
-        if st.button("Open the map", icon=":material/scatter_plot:", key="to_map", help="Draws the maps of both models where there are none yet."):
+        if not result.get("adapter") and st.button(
+            "Open the map", icon=":material/scatter_plot:", key="to_map", help="Draws the maps of both models where there are none yet."
+        ):
             ensure_map(str(result.get("model_id")))
             st.switch_page("map.py")
 

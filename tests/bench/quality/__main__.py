@@ -15,12 +15,11 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from pathlib import Path
 
-CHOICES = {
+CHOICES: dict[str, dict[str, object]] = {
     "default": {},
-    "rate-2e-5": {"learning_rate": 2e-5},
+    "short": {"epochs": 2, "learning_rate": 5e-5},
     "rate-5e-5": {"learning_rate": 5e-5},
     "no-negatives": {"negatives": 0},
-    "batch-64": {"batch": 64, "loss": "cached_mnrl"},
     "generic-30": {"generic_share": 0.3},
 }
 """Changes to the settings that defaults are chosen among."""

@@ -1,7 +1,7 @@
 """A collection as a project whose expert is the oracle: imported, split, mined with the base model, every candidate of the queue answered from the qrels.
 
-Kept in the work folder, so that every training starts from the same snapshot. Where a collection has more than `TRAIN_ANCHORS` training anchors, the
-rest is left out, as a team would have labelled so many; development and test stay whole.
+Kept in the work folder, so that every training starts from the same snapshot. Of the training part `TRAIN_ANCHORS` anchors are taken, with `ANSWERS` of their
+best answers each: what a team labels in some days, the same budget for every collection. Development and test stay whole.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from core.store import corpus, judgements, open_store, projects
 from core.workspace import Workspace
 from tests.conftest import COLLECTIONS
 
-TRAIN_ANCHORS = 200
+TRAIN_ANCHORS, ANSWERS = 100, 3
 SOURCES = {"sample": sample_data.CONTRACTS, "cranfield": COLLECTIONS / "cranfield", "stackfaq": COLLECTIONS / "stackfaq"}
 MARKER = "prepared.json"
 
@@ -92,7 +92,13 @@ def _read(workspace: Workspace, name: str, snapshot_id: str) -> Prepared:
 
 
 def _limit(snapshot: SnapshotData) -> SnapshotData:
-    """The snapshot with `TRAIN_ANCHORS` training anchors at most, drawn by the hash of their ids."""
-    drawn = sorted((anchor.id for anchor in snapshot.part(Part.TRAIN)), key=hash_text)[:TRAIN_ANCHORS]
-    kept = [anchor for anchor in snapshot.anchors if anchor.part != Part.TRAIN or anchor.id in set(drawn)]
+    """The snapshot with its training part cut to the budget: anchors are drawn by the hash of their ids, answers by grade, then by the hash of theirs."""
+    drawn = {anchor.id for anchor in sorted(snapshot.part(Part.TRAIN), key=lambda anchor: hash_text(anchor.id))[:TRAIN_ANCHORS]}
+    kept = []
+    for anchor in snapshot.anchors:
+        if anchor.part != Part.TRAIN:
+            kept.append(anchor)
+        elif anchor.id in drawn:
+            best = sorted(anchor.positives, key=lambda document_id: (-anchor.positives[document_id], hash_text(document_id)))[:ANSWERS]
+            kept.append(replace(anchor, positives={document_id: anchor.positives[document_id] for document_id in best}))
     return replace(snapshot, anchors=kept)
