@@ -39,16 +39,19 @@ def clumps(
     tuned: Annotated[Path | None, typer.Option(help="Vectors of the same rows under the tuned model, .npy.")] = None,
     reference_base: Annotated[Path | None, typer.Option(help="Generic texts under the base model, .npy.")] = None,
     reference_tuned: Annotated[Path | None, typer.Option(help="Generic texts under the tuned model, .npy.")] = None,
+    queries_base: Annotated[Path | None, typer.Option(help="Queries under the base model, .npy.")] = None,
+    queries_tuned: Annotated[Path | None, typer.Option(help="The same queries under the tuned model, .npy.")] = None,
+    positives: Annotated[Path | None, typer.Option(help="JSON: for each query the rows of its answers, or {row: grade}.")] = None,
     system: Annotated[str, typer.Option(help="The tuned model: tuned (the newest) or a model's id.")] = "tuned",
     json: Json = False,
 ) -> None:
     """Say whether the tuned model tells the documents apart."""
-    from core.geometry.array_input import clumps_of_arrays
+    from core.geometry.array_input import ArrayFiles, clumps_of_arrays
 
     if project is None:
         if base is None or tuned is None:
             raise typer.BadParameter("name a project, or give both --base and --tuned.")
-        value = clumps_of_arrays(base, tuned, reference_base, reference_tuned)
+        value = clumps_of_arrays(ArrayFiles(base, tuned, reference_base, reference_tuned, queries_base, queries_tuned, positives))
     else:
         from core.evaluation.systems import BASE, find_system
         from core.geometry.map_run import measure_clumps

@@ -1,7 +1,7 @@
-"""The clumping flag: base against tuned in the original space, by the bounds of intervals, with the documents that came together.
+"""The clumping report: base against tuned in the original space, with intervals, the documents that came together, and what it did to search.
 
-The cut-offs come from one encoder and one corpus of short texts; they separate healthy from collapsed models widely there and are not yet
-validated elsewhere. A tight space as such is no alarm: what counts is what changed.
+The figures are each in a file of its own (`offset`, `participation`, `contrast`, `neighbours`, `hotspots`, `gap`), the rule in `rule`. Near-duplicates are left
+out first and listed: a clump that is already in the base is a matter of data, not of tuning.
 """
 
 from __future__ import annotations
@@ -13,24 +13,21 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
-from core.geometry.measures import local_radius, mean_cosine, neighbour_distances, neighbour_overlap, participation_ratio, relative_contrast, total_spread
+from core.evaluation.significance import compare_scores
+from core.geometry.contrast import relative_contrast
+from core.geometry.gap import Questions, measure_gap
+from core.geometry.hotspots import Hotspot, find_hotspots
+from core.geometry.neighbours import K, neighbour_distances, neighbour_overlap
+from core.geometry.offset import mean_cosine
+from core.geometry.participation import participation_ratio
+from core.geometry.rule import Effect, apply_rule
 from core.retrieval.vectors import Floats
 
 MIN_DOCUMENTS = 300
 MAX_DOCUMENTS = 3_000
 HALF_SAMPLES = 30
 NEAR_DUPLICATE = 0.98
-COLLAPSED = 1e-6
-"""Mean distance of all pairs under which a space is one point: nothing else about it can be measured in float32."""
-PR_RED, PR_AMBER = 0.5, 0.7
-RC_RED, RC_AMBER, RC_HIGH = 0.75, 0.85, 1.5
-OFFSET_NOTE = 0.15
-HOTSPOT_LOG = math.log(0.6)
-HOTSPOT_MIN, HOTSPOT_SHARE = 15, 0.005
-_ORDER = ("green", "note", "amber", "red")
 
 
 @dataclass(frozen=True)
@@ -43,11 +40,15 @@ class Ratio:
 
 
 @dataclass(frozen=True)
-class Hotspot:
-    """Documents that came together: their rows, and the factor by which their neighbours came closer than the space as a whole."""
+class Search:
+    """What is known of search under both models: the same questions in the same order, and all documents they search."""
 
-    rows: Sequence[int]
-    closer: float
+    base: Questions
+    tuned: Questions
+    base_documents: Floats
+    tuned_documents: Floats
+    row_of: Mapping[int, int] = field(default_factory=dict)
+    """For a row of the measured documents its row among those searched; left out where they are the same."""
 
 
 @dataclass(frozen=True)
@@ -58,41 +59,60 @@ class ClumpReport:
     reasons: Sequence[str]
     figures: Mapping[str, Any]
     hotspots: Sequence[Hotspot] = ()
-    duplicates: Sequence[int] = field(default=())
-    """Rows left out because the base already has them on top of another: a matter of data, not of tuning."""
+    duplicates: Sequence[int] = ()
+    """Rows left out because the base already has them on top of another."""
+    gap: Mapping[str, Any] = field(default_factory=dict)
+    """`base` and `tuned`, each as `core.geometry.gap.Gap`; empty without questions."""
+    answered: Sequence[Mapping[str, Any]] = ()
+    """For each hotspot: how many anchors are answered there, and what they gained in NDCG@5, with its interval; empty without questions."""
 
     def to_json(self, ids: Sequence[str] | None = None) -> dict[str, Any]:
         """Plain values; hotspots by `ids` where given, else by row."""
         name = (lambda row: row) if ids is None else (lambda row: ids[row])
+        more = self.answered or [{}] * len(self.hotspots)
         return {
             "verdict": self.verdict,
             "reasons": list(self.reasons),
             "global": dict(self.figures),
-            "hotspots": [{"ids": [name(row) for row in spot.rows], "closer": spot.closer} for spot in self.hotspots],
-            "gap": {},
+            "hotspots": [{"ids": [name(row) for row in spot.rows], "closer": spot.closer, **extra} for spot, extra in zip(self.hotspots, more, strict=True)],
+            "gap": dict(self.gap),
             "duplicates": [name(row) for row in self.duplicates],
         }
 
 
-def find_clumps(base: Floats, tuned: Floats, *, reference_base: Floats | None = None, reference_tuned: Floats | None = None, seed: int = 0) -> ClumpReport:
+def find_clumps(
+    base: Floats,
+    tuned: Floats,
+    *,
+    reference_base: Floats | None = None,
+    reference_tuned: Floats | None = None,
+    search: Search | None = None,
+    seed: int = 0,
+) -> ClumpReport:
     """Judge the tuned vectors against the base ones.
 
     `base` and `tuned`: (n, d) float32, the same documents in the same order, rows L2-normalised; dimensions may differ (then the participation ratio
-    does not vote). `reference_*`: generic texts under both models. Under `MIN_DOCUMENTS` there are figures and no verdict.
+    does not vote). `reference_*`: generic texts under both models. `search`: anchors with answers. Under `MIN_DOCUMENTS` there are figures and no verdict.
     """
     kept = _drop_duplicates(base)
-    duplicates = np.setdiff1d(np.arange(len(base)), kept)
+    duplicates = np.setdiff1d(np.arange(len(base)), kept).tolist()
     base, tuned = base[kept], tuned[kept]
     figures: dict[str, Any] = {"n": len(base), "documents": _compare(base, tuned, seed)}
     if reference_base is not None and reference_tuned is not None:
         figures["reference"] = _compare(reference_base, reference_tuned, seed)
     figures["neighbour_overlap"] = _overlap(base, tuned)
+    gaps = {} if search is None else {"base": measure_gap(search.base, search.base_documents), "tuned": measure_gap(search.tuned, search.tuned_documents)}
+    shown = {name: gap.to_json() for name, gap in gaps.items() if gap is not None}
     if len(base) < MIN_DOCUMENTS:
         reason = f"{len(base)} documents are too few for a verdict ({MIN_DOCUMENTS} are needed); the figures are shown."
-        return ClumpReport("none", [reason], figures, (), duplicates.tolist())
+        return ClumpReport("none", [reason], figures, (), duplicates, shown)
     hotspots = [Hotspot([int(kept[row]) for row in spot.rows], spot.closer) for spot in find_hotspots(base, tuned)]
-    verdict, reasons = _apply_rule(figures, hotspots, same_dimension=base.shape[1] == tuned.shape[1])
-    return ClumpReport(verdict, reasons, figures, hotspots, duplicates.tolist())
+    effect = _measure_effect(search, hotspots) if search is not None and search.base.answered() else None
+    verdict, reasons = apply_rule(figures, hotspots, same_dimension=base.shape[1] == tuned.shape[1], gap=gaps.get("tuned"), effect=effect)
+    if effect is not None:
+        figures["ndcg@5"] = _tell(effect.overall)
+    answered = [{"anchors": here.n, "ndcg@5": _tell(here)} if here else {"anchors": 0} for here in effect.hotspots] if effect else []
+    return ClumpReport(verdict, reasons, figures, hotspots, duplicates, shown, answered)
 
 
 def describe_space(x: Floats) -> dict[str, float]:
@@ -100,30 +120,21 @@ def describe_space(x: Floats) -> dict[str, float]:
     return {"n": len(x), "mean_cosine": mean_cosine(x), "participation_ratio": participation_ratio(x), "relative_contrast": relative_contrast(x)}
 
 
-def find_hotspots(base: Floats, tuned: Floats) -> list[Hotspot]:
-    """Groups of rows whose neighbours came closer than the whole space did.
+def _measure_effect(search: Search, hotspots: Sequence[Hotspot]) -> Effect:
+    """NDCG@5 of both models over all questions, and over those with an answer in each hotspot."""
+    before, after = search.base.score(search.base_documents), search.tuned.score(search.tuned_documents)
+    groups = search.base.name_groups()
+    here = []
+    for spot in hotspots:
+        rows = {search.row_of.get(row, row) for row in spot.rows}
+        places = {str(place) for place in search.base.answered() if any(grade > 0 and row in rows for row, grade in search.base.grades[place].items())}
+        chosen = [{place: scores[place] for place in places} for scores in (before, after)]
+        here.append(compare_scores(chosen[0], chosen[1], groups) if places else None)
+    return Effect(compare_scores(before, after, groups), here)
 
-    δ_i = log(r_i tuned / r_i base) − log(spread tuned / spread base) < log 0.6, joined along the tuned neighbour graph, of at least
-    max(15, 0.5 % of n) rows. Largest first, ties by first row.
-    """
-    before, after = local_radius(base), local_radius(tuned)
-    if np.isnan(before).any() or total_spread(tuned) < COLLAPSED:
-        return []  # a space that is one point as a whole is the rule's matter
-    delta = np.log(np.maximum(after, 1e-9) / np.maximum(before, 1e-9)) - math.log(total_spread(tuned) / total_spread(base))
-    flagged = delta < HOTSPOT_LOG
-    rows, _ = neighbour_distances(tuned)
-    left = np.repeat(np.arange(len(rows)), rows.shape[1])
-    right = rows.ravel()
-    keep = flagged[left] & flagged[right]
-    graph = coo_array((np.ones(int(keep.sum()), np.int8), (left[keep], right[keep])), shape=(len(rows), len(rows)))
-    _, labels = connected_components(graph, directed=False)
-    least = max(HOTSPOT_MIN, HOTSPOT_SHARE * len(rows))
-    found: list[Hotspot] = []
-    for label in np.unique(labels[flagged]):
-        members = np.flatnonzero(flagged & (labels == label))
-        if len(members) >= least:
-            found.append(Hotspot(members.tolist(), float(np.exp(-np.median(delta[members])))))
-    return sorted(found, key=lambda spot: (-len(spot.rows), spot.rows[0]))
+
+def _tell(difference: Any) -> dict[str, float]:
+    return {"gain": difference.gain, "low": difference.low, "high": difference.high}
 
 
 def _drop_duplicates(base: Floats) -> NDArray[np.int64]:
@@ -158,38 +169,6 @@ def _ratio(measure: Callable[[Floats], float], base: Floats, tuned: Floats, halv
 
 
 def _overlap(base: Floats, tuned: Floats) -> float:
-    if len(base) <= 10:
+    if len(base) <= K:
         return float("nan")
     return float(neighbour_overlap(neighbour_distances(base)[0], neighbour_distances(tuned)[0]).mean())
-
-
-def _apply_rule(figures: Mapping[str, Any], hotspots: Sequence[Hotspot], *, same_dimension: bool) -> tuple[str, list[str]]:
-    found: list[tuple[str, str]] = []
-    for name, what in (("documents", "the documents"), ("reference", "general language")):
-        if name in figures:
-            found += _judge_space(figures[name], what, same_dimension=same_dimension)
-    for spot in hotspots:
-        found.append(("amber", f"{len(spot.rows)} documents came {spot.closer:.1f} times closer together than the rest of the space."))
-    if not found:
-        moved = abs(figures["documents"]["mean_cosine"]["tuned"] - figures["documents"]["mean_cosine"]["base"])
-        if moved > OFFSET_NOTE:
-            return "note", ["Scores shifted, ranking intact: absolute cut-offs used downstream need setting again."]
-        return "green", ["The tuned model spreads the documents as well as the base does."]
-    verdict = max((level for level, _ in found), key=_ORDER.index)
-    return verdict, [reason for _, reason in sorted(found, key=lambda item: -_ORDER.index(item[0]))]
-
-
-def _judge_space(space: Mapping[str, Any], what: str, *, same_dimension: bool) -> list[tuple[str, str]]:
-    found: list[tuple[str, str]] = []
-    pr, rc = space["participation_ratio"], space["relative_contrast"]
-    if 1 - space["mean_cosine"]["tuned"] < COLLAPSED:
-        return [("red", f"All of {what} fell onto one point: the model gives every text the same vector.")]
-    if same_dimension and pr["high"] < PR_AMBER:
-        level = "red" if pr["high"] < PR_RED else "amber"
-        found.append((level, f"The spread of {what} lies in {pr['value']:.0%} as many directions as before."))
-    if rc["high"] < RC_AMBER:
-        level = "red" if rc["high"] < RC_RED else "amber"
-        found.append((level, f"Neighbours stand out less among {what}: contrast is {rc['value']:.0%} of the base's."))
-    elif rc["low"] > RC_HIGH:
-        found.append(("amber", f"{what.capitalize()} fell into tight groups: contrast is {rc['value']:.1f} times the base's."))
-    return found

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import sample_data
-from core.geometry.measures import neighbour_overlap
+from core.geometry.neighbours import neighbour_overlap
 from core.model import ModelRecord
 from core.retrieval.encoder import embed_texts
 from core.workspace import Workspace

@@ -7,15 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.geometry.measures import (
-    local_radius,
-    mean_cosine,
-    neighbour_distances,
-    neighbour_overlap,
-    participation_ratio,
-    relative_contrast,
-    total_spread,
-)
+from core.geometry.contrast import relative_contrast
+from core.geometry.neighbours import local_radius, neighbour_distances, neighbour_overlap
+from core.geometry.offset import mean_cosine, total_spread
+from core.geometry.participation import participation_ratio
 from core.geometry.projection import MIN_POINTS, align_layout, displacement, draw_base, sample_rows
 
 
@@ -52,7 +47,7 @@ def test_neighbours_leave_the_row_itself_out_and_break_ties_by_row():
 def test_neighbours_are_the_same_in_blocks(monkeypatch):
     x = sphere(50, 6, 1)
     whole = neighbour_distances(x)
-    monkeypatch.setattr("core.geometry.measures._BLOCK", 7)
+    monkeypatch.setattr("core.geometry.neighbours._BLOCK", 7)
     parts = neighbour_distances(x)
     assert np.array_equal(whole[0], parts[0])
     assert np.allclose(whole[1], parts[1], atol=1e-6)
