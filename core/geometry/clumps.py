@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.evaluation.significance import compare_scores
+from core.evaluation.significance import Difference, compare_scores
 from core.geometry.contrast import relative_contrast
 from core.geometry.gap import Questions, measure_gap
 from core.geometry.hotspots import Hotspot, find_hotspots
@@ -41,14 +41,28 @@ class Ratio:
 
 @dataclass(frozen=True)
 class Search:
-    """What is known of search under both models: the same questions in the same order, and all documents they search."""
+    """The same questions in the same order under both models, and all documents that they search."""
 
     base: Questions
     tuned: Questions
     base_documents: Floats
     tuned_documents: Floats
-    row_of: Mapping[int, int] = field(default_factory=dict)
-    """For a row of the measured documents its row among those searched; left out where they are the same."""
+
+    def score(self) -> SearchScores:
+        """Both models' scores, where the documents searched are those that are measured."""
+        answers = {str(place): frozenset(row for row, grade in self.base.grades[place].items() if grade > 0) for place in self.base.answered()}
+        scores = self.base.score(self.base_documents), self.tuned.score(self.tuned_documents)
+        return SearchScores(*scores, answers, self.base.name_groups())
+
+
+@dataclass(frozen=True)
+class SearchScores:
+    """NDCG@5 of held-out anchors under both models, by their ids; for each the rows of the measured documents that answer it; and groups."""
+
+    base: Mapping[str, float]
+    tuned: Mapping[str, float]
+    answers: Mapping[str, frozenset[int]]
+    groups: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -87,12 +101,14 @@ def find_clumps(
     reference_base: Floats | None = None,
     reference_tuned: Floats | None = None,
     search: Search | None = None,
+    scores: SearchScores | None = None,
     seed: int = 0,
 ) -> ClumpReport:
     """Judge the tuned vectors against the base ones.
 
     `base` and `tuned`: (n, d) float32, the same documents in the same order, rows L2-normalised; dimensions may differ (then the participation ratio
-    does not vote). `reference_*`: generic texts under both models. `search`: anchors with answers. Under `MIN_DOCUMENTS` there are figures and no verdict.
+    does not vote). `reference_*`: generic texts under both models. `search`: anchors with answers, for the gap. `scores`: what tuning did to held-out
+    anchors; those of `search` where None. Under `MIN_DOCUMENTS` there are figures and no verdict.
     """
     kept = _drop_duplicates(base)
     duplicates = np.setdiff1d(np.arange(len(base)), kept).tolist()
@@ -107,7 +123,9 @@ def find_clumps(
         reason = f"{len(base)} documents are too few for a verdict ({MIN_DOCUMENTS} are needed); the figures are shown."
         return ClumpReport("none", [reason], figures, (), duplicates, shown)
     hotspots = [Hotspot([int(kept[row]) for row in spot.rows], spot.closer) for spot in find_hotspots(base, tuned)]
-    effect = _measure_effect(search, hotspots) if search is not None and search.base.answered() else None
+    if scores is None and search is not None:
+        scores = search.score()
+    effect = measure_effect(scores, hotspots) if scores and scores.base.keys() & scores.tuned.keys() else None
     verdict, reasons = apply_rule(figures, hotspots, same_dimension=base.shape[1] == tuned.shape[1], gap=gaps.get("tuned"), effect=effect)
     if effect is not None:
         figures["ndcg@5"] = _tell(effect.overall)
@@ -120,20 +138,18 @@ def describe_space(x: Floats) -> dict[str, float]:
     return {"n": len(x), "mean_cosine": mean_cosine(x), "participation_ratio": participation_ratio(x), "relative_contrast": relative_contrast(x)}
 
 
-def _measure_effect(search: Search, hotspots: Sequence[Hotspot]) -> Effect:
-    """NDCG@5 of both models over all questions, and over those with an answer in each hotspot."""
-    before, after = search.base.score(search.base_documents), search.tuned.score(search.tuned_documents)
-    groups = search.base.name_groups()
-    here = []
+def measure_effect(scores: SearchScores, hotspots: Sequence[Hotspot]) -> Effect:
+    """What tuning did to NDCG@5 over all anchors, and over those with an answer in each hotspot."""
+    here: list[Difference | None] = []
     for spot in hotspots:
-        rows = {search.row_of.get(row, row) for row in spot.rows}
-        places = {str(place) for place in search.base.answered() if any(grade > 0 and row in rows for row, grade in search.base.grades[place].items())}
-        chosen = [{place: scores[place] for place in places} for scores in (before, after)]
-        here.append(compare_scores(chosen[0], chosen[1], groups) if places else None)
-    return Effect(compare_scores(before, after, groups), here)
+        rows = set(spot.rows)
+        places = {anchor for anchor, answers in scores.answers.items() if not rows.isdisjoint(answers)} & scores.base.keys() & scores.tuned.keys()
+        chosen = [{place: side[place] for place in places} for side in (scores.base, scores.tuned)]
+        here.append(compare_scores(chosen[0], chosen[1], scores.groups) if places else None)
+    return Effect(compare_scores(scores.base, scores.tuned, scores.groups), here)
 
 
-def _tell(difference: Any) -> dict[str, float]:
+def _tell(difference: Difference) -> dict[str, float]:
     return {"gain": difference.gain, "low": difference.low, "high": difference.high}
 
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 import sample_data
-from core.geometry.clumps import MAX_DOCUMENTS, ClumpReport, describe_space, find_clumps
+from core.geometry.clumps import MAX_DOCUMENTS, ClumpReport, SearchScores, describe_space, find_clumps
+from core.geometry.project_search import read_scores, read_search
 from core.geometry.projection import MAX_POINTS, displacement, draw_base, draw_tuned, measure_noise, sample_rows
-from core.model import ModelRecord, PairsmithError, Projection
+from core.model import Document, ModelRecord, PairsmithError, Projection
 from core.retrieval.encoder import embed_documents, embed_texts
 from core.retrieval.vectors import Floats
 from core.store import artefacts, corpus
@@ -21,6 +22,8 @@ from core.workspace import Workspace, replace_file
 OnStage = Callable[[str, int, int], None]
 """Called with a message, the step and the number of steps."""
 STEPS = 6
+NO_SCORES = SearchScores({}, {}, {})
+"""Before the held-out anchors were measured: development anchors choose checkpoints, so they say nothing fair of what tuning did."""
 
 
 def measure_clumps(workspace: Workspace, project_id: str, base: ModelRecord, tuned: ModelRecord) -> dict[str, Any]:
@@ -30,9 +33,8 @@ def measure_clumps(workspace: Workspace, project_id: str, base: ModelRecord, tun
     if not documents:
         raise PairsmithError("The project has no documents, so there is nothing to measure. Import a corpus first.")
     vectors = [embed_documents(workspace, record, documents) for record in (base, tuned)]
-    rows = sample_rows(len(documents), MAX_DOCUMENTS)
-    report = _report(workspace, base, tuned, vectors[0][rows], vectors[1][rows])
-    return report.to_json([documents[row].id for row in rows])
+    report, ids = _report(workspace, project_id, (base, tuned), documents, (vectors[0], vectors[1]))
+    return report.to_json(ids)
 
 
 def draw_maps(workspace: Workspace, project_id: str, base: ModelRecord, tuned: ModelRecord | None, on_stage: OnStage) -> Projection:
@@ -44,21 +46,22 @@ def draw_maps(workspace: Workspace, project_id: str, base: ModelRecord, tuned: M
     on_stage("Encoding documents", 0, STEPS)
     rows = sample_rows(len(documents), MAX_POINTS)
     ids = [documents[row].id for row in rows]
-    base_vectors = np.asarray(embed_documents(workspace, base, documents)[rows])
+    whole_base = embed_documents(workspace, base, documents)
+    base_vectors = np.asarray(whole_base[rows])
     on_stage("Drawing the base model", 1, STEPS)
     layout = draw_base(base_vectors)
     arrays: dict[str, Any] = {"ids": np.array(ids), "base": layout}
     figures: dict[str, Any] = {"documents": len(documents), "drawn": len(ids), "base": describe_space(base_vectors[sample_rows(len(ids), MAX_DOCUMENTS)])}
     if tuned is not None:
-        tuned_vectors = np.asarray(embed_documents(workspace, tuned, documents)[rows])
+        whole_tuned = embed_documents(workspace, tuned, documents)
+        tuned_vectors = np.asarray(whole_tuned[rows])
         on_stage("Drawing the tuned model", 2, STEPS)
         arrays["tuned"] = draw_tuned(tuned_vectors, layout)
         on_stage("Measuring how much the method itself moves points", 3, STEPS)
         figures |= {"noise_floor": measure_noise(base_vectors, layout), "displacement": displacement(arrays["tuned"], layout)}
         on_stage("Looking for clumps", 4, STEPS)
-        measured = sample_rows(len(ids), MAX_DOCUMENTS)
-        report = _report(workspace, base, tuned, base_vectors[measured], tuned_vectors[measured])
-        figures |= report.to_json([ids[row] for row in measured])
+        report, measured = _report(workspace, project_id, (base, tuned), documents, (whole_base, whole_tuned))
+        figures |= report.to_json(measured)
     on_stage("Saving", 5, STEPS)
     projection_id = artefacts.new_id()
     path = workspace.folder("maps") / f"{projection_id}.npz"
@@ -70,11 +73,24 @@ def draw_maps(workspace: Workspace, project_id: str, base: ModelRecord, tuned: M
     return projection
 
 
-def _report(workspace: Workspace, base: ModelRecord, tuned: ModelRecord, base_vectors: Floats, tuned_vectors: Floats) -> ClumpReport:
+def _report(
+    workspace: Workspace, project_id: str, records: tuple[ModelRecord, ModelRecord], documents: Sequence[Document], vectors: tuple[Floats, Floats]
+) -> tuple[ClumpReport, list[str]]:
+    """The report on a seeded sample of at most `MAX_DOCUMENTS`, and the ids of its documents."""
+    rows = sample_rows(len(documents), MAX_DOCUMENTS)
+    ids = [documents[row].id for row in rows]
     lines = sample_data.REFERENCE_TEXTS.read_text(encoding="utf-8").splitlines()
     texts = [json.loads(line)["text"] for line in lines if line.strip()]
-    references = [embed_texts(workspace, record, texts, prompt=record.document_prompt) for record in (base, tuned)]
-    return find_clumps(base_vectors, tuned_vectors, reference_base=references[0], reference_tuned=references[1])
+    references = [embed_texts(workspace, record, texts, prompt=record.document_prompt) for record in records]
+    report = find_clumps(
+        np.asarray(vectors[0][rows]),
+        np.asarray(vectors[1][rows]),
+        reference_base=references[0],
+        reference_tuned=references[1],
+        search=read_search(workspace, project_id, records, documents, vectors),
+        scores=read_scores(workspace, project_id, records, {document_id: row for row, document_id in enumerate(ids)}) or NO_SCORES,
+    )
+    return report, ids
 
 
 def _plain(value: Any) -> Any:
