@@ -76,6 +76,8 @@ class RunKind(StrEnum):
     EVALUATE = "evaluate"
     MAP = "map"
     EMBED = "embed"
+    RERANKER = "reranker"
+    """Training a cross-encoder on the reviewed pairs."""
     METER = "meter"
     """How good the judgements so far make a quick adapter: whether more of them are worth it."""
 
@@ -101,6 +103,8 @@ class ModelKind(StrEnum):
 
     BASE = "base"
     TUNED = "tuned"
+    RERANKER = "reranker"
+    """A cross-encoder: it reads an anchor and a document together and gives one score. It has no vectors, so its dimension is 0."""
 
 
 @dataclass(frozen=True)
@@ -265,7 +269,7 @@ class ValuePoint:
 
 @dataclass(frozen=True)
 class ModelRecord:
-    """An embedding model as it is used: weights, prompts and limits, named by its fingerprint."""
+    """An embedding model, or a cross-encoder, as it is used: weights, prompts and limits, named by its fingerprint."""
 
     id: str
     name: str
