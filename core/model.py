@@ -76,6 +76,8 @@ class RunKind(StrEnum):
     EVALUATE = "evaluate"
     MAP = "map"
     EMBED = "embed"
+    RERANKER = "reranker"
+    """Training a cross-encoder on the reviewed pairs."""
     METER = "meter"
     """How good the judgements so far make a quick adapter: whether more of them are worth it."""
 
@@ -103,11 +105,13 @@ class ModelKind(StrEnum):
     TUNED = "tuned"
     ADAPTER = "adapter"
     """The base model with a matrix on its query vectors: documents stay where they are."""
+    RERANKER = "reranker"
+    """A cross-encoder: it reads an anchor and a document together and gives one score. It has no vectors, so its dimension is 0."""
 
     @property
     def is_trained(self) -> bool:
-        """Whether it was made here from judgements."""
-        return self is not ModelKind.BASE
+        """Whether it is an embedding model made here from judgements."""
+        return self in (ModelKind.TUNED, ModelKind.ADAPTER)
 
 
 @dataclass(frozen=True)
@@ -272,7 +276,7 @@ class ValuePoint:
 
 @dataclass(frozen=True)
 class ModelRecord:
-    """An embedding model as it is used: weights, prompts and limits, named by its fingerprint."""
+    """An embedding model, or a cross-encoder, as it is used: weights, prompts and limits, named by its fingerprint."""
 
     id: str
     name: str

@@ -38,6 +38,7 @@ class Settings(BaseSettings):
     guard_folder: Path | None = Field(
         default=None, description="A BEIR folder that takes the place of the bundled guard set of general questions; it must never be trained on."
     )
+    openvino: bool = Field(default=True, description="Encode many texts by OpenVINO where the extra `fast` is installed.")
     threads: int = Field(default=0, ge=0, description="Threads a model may use; 0 leaves it to the library.")
 
     @property

@@ -56,7 +56,9 @@ def draw_start(page: Page) -> None:
             help_text = "The field of a document that names the larger document it is a part of; empty for none. Kept for the project."
             st.text_input("Parent field", parent, key="mine_parent_field", help=help_text)
             st.selectbox("A passage from the same parent as an answer", SAME_PARENT, format_func=PARENT_RULES.__getitem__, key="mine_same_parent")
-            help_text = "A folder or hub id of a cross-encoder that reads the nearest candidates: slower, and surer. Empty for none."
+            help_text = (
+                "A cross-encoder that reads the nearest candidates, by its name on the models page, a folder or a hub id: slower, and surer. Empty: none."
+            )
             st.text_input("Reranker", key="mine_reranker", help=help_text)
     if st.session_state.get(NOTICE):
         st.error(escape_label(st.session_state.pop(NOTICE)), icon=":material/error:")

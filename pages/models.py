@@ -9,17 +9,26 @@ import pandas as pd
 import streamlit as st
 
 from core.ingest.export import render_pairs
+from core.jobs.run_log import read_log
 from core.model import ModelKind, ModelRecord, Run, RunKind, RunStatus, Snapshot
 from core.release.model_zip import name_folder, zip_model
 from core.store import artefacts, projects, runs
 from pages._ui.page import open_page
+from pages._ui.reranker_panel import draw_rerankers
 from pages._ui.runs import WORDS, format_seconds
 
 ROWS = 20
-LOG_CHARS = 8_000
 SHORT = 12
-KINDS = {RunKind.MINE: "Find hard negatives", RunKind.TUNE: "Tune", RunKind.EVALUATE: "Measure", RunKind.MAP: "Draw maps", RunKind.EMBED: "Prepare for search"}
-MODEL_KINDS = {ModelKind.BASE: "Base", ModelKind.TUNED: "Tuned", ModelKind.ADAPTER: "Query-side adapter"}
+KINDS = {
+    RunKind.MINE: "Find hard negatives",
+    RunKind.TUNE: "Tune",
+    RunKind.RERANKER: "Train cross-encoder",
+    RunKind.EVALUATE: "Measure",
+    RunKind.MAP: "Draw maps",
+    RunKind.EMBED: "Prepare for search",
+    RunKind.METER: "Value of judgements",
+}
+MODEL_KINDS = {ModelKind.BASE: "Base", ModelKind.TUNED: "Tuned", ModelKind.ADAPTER: "Query-side adapter", ModelKind.RERANKER: "Cross-encoder"}
 DATE = st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm", help="In UTC.")
 FINGERPRINT = "The beginning of the hash over weights, tokenizer, prompts and longest text: the same fingerprint is the same model."
 page = open_page(
@@ -43,7 +52,7 @@ def draw_models(models: list[ModelRecord]) -> None:
             "Tuned from": names.get(model.base_id or "", (model.base_id or "—")[:SHORT]),
             "Snapshot": (model.snapshot_id or "—")[:SHORT],
             "Run": model.run_id or "—",
-            "Dimensions": model.dimension,
+            "Dimensions": model.dimension or None,
             "Created": to_time(model.created_at),
         }
         for model in models
@@ -52,7 +61,7 @@ def draw_models(models: list[ModelRecord]) -> None:
         "Created": DATE,
         "Fingerprint": st.column_config.TextColumn(help=FINGERPRINT),
         "Snapshot": st.column_config.TextColumn(help="The judgements it was trained on, named by the hash of their content. See the snapshots below."),
-        "Dimensions": st.column_config.NumberColumn(help="Numbers in each vector: what a vector database must be set to."),
+        "Dimensions": st.column_config.NumberColumn(help="Numbers in each vector: what a vector database must be set to. A cross-encoder has no vectors."),
     }
     st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=config, alt="Models of the project, newest first")
 
@@ -68,7 +77,7 @@ def draw_downloads(tuned: list[ModelRecord], answered: int) -> None:
             record = next(model for model in tuned if model.id == chosen)
             is_there = Path(record.location).is_dir()
             st.caption(
-                "A zip of the model's folder, loaded by SentenceTransformer(folder) as it is. It holds no text of the corpus."
+                "A zip of the model's folder, loaded by SentenceTransformer(folder) or CrossEncoder(folder) as it is. It holds no text of the corpus."
                 if is_there
                 else "Its files are gone from disk. Restore them from a backup, or tune again."
             )
@@ -142,8 +151,7 @@ def draw_log(run: Run) -> None:
     if run.config:
         st.caption("Settings")
         st.json(dict(run.config), expanded=False)
-    path = page.workspace.home / "runs" / run.id / "log.txt"
-    text = path.read_text(encoding="utf-8", errors="replace")[-LOG_CHARS:] if path.exists() else ""
+    text = read_log(page.workspace, run.id)
     if text.strip():
         st.caption("Log")
         st.code(text, language=None)
@@ -175,7 +183,8 @@ if found_models:
     draw_models(found_models)
 else:
     st.info("No model is registered yet. The base model is, once documents are imported and prepared; a tuned one follows from a run.", icon=":material/info:")
-draw_downloads([model for model in found_models if model.kind.is_trained], answered_anchors)
+draw_downloads([model for model in found_models if model.kind != ModelKind.BASE], answered_anchors)
+draw_rerankers(page)
 st.subheader("Runs", anchor=False)
 if run_count:
     draw_runs(run_count)

@@ -41,3 +41,16 @@ def make_tiny_model(folder: Path, *, seed: int = 0) -> Path:
     transformer = Transformer(str(source), max_seq_length=64)
     SentenceTransformer(modules=[transformer, Pooling(32), Normalize()]).save_pretrained(str(folder), create_model_card=False)
     return folder
+
+
+def make_tiny_cross_encoder(folder: Path, tiny_model: Path, *, labels: int = 1) -> Path:
+    """Write a real cross-encoder of one layer with the tiny model's tokenizer into `folder` and return it. Always the same weights."""
+    import torch
+    from transformers import BertConfig, BertForSequenceClassification, BertTokenizerFast
+
+    tokenizer = BertTokenizerFast.from_pretrained(tiny_model.with_name(tiny_model.name + "-source"))
+    torch.manual_seed(1)
+    shape = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64, "max_position_embeddings": 64}
+    BertForSequenceClassification(BertConfig(vocab_size=len(tokenizer), num_labels=labels, **shape)).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder

@@ -40,7 +40,7 @@ def mine(
         str, typer.Option(help="What becomes of a passage of the same parent as an answer: suspicious, aside or ignore.")
     ] = Mining.same_parent,
     parent_field: Annotated[str | None, typer.Option(help="The document field that names the parent; kept for the project. '' for none.")] = None,
-    reranker: Annotated[str, typer.Option(help="Folder or hub id of a cross-encoder that reads the nearest candidates.")] = "",
+    reranker: Annotated[str, typer.Option(help="Name, folder or hub id of a cross-encoder that reads the nearest candidates.")] = "",
     rerank_depth: Annotated[int, typer.Option(min=1, help="Candidates of an anchor that the reranker reads.")] = Mining.rerank_depth,
     json: Json = False,
 ) -> None:

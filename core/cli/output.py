@@ -61,7 +61,9 @@ def follow_run(workspace: Workspace, run_id: str, *, poll_s: float = 0.3) -> Run
                 engine.request_cancel(run_id)
     if run.status == RunStatus.SUCCEEDED:
         return run
-    raise PairsmithError(f"Run {run_id} was cancelled." if run.status == RunStatus.CANCELLED else f"Run {run_id} failed. {run.error}")
+    if run.status == RunStatus.CANCELLED:
+        raise PairsmithError(f"Run {run_id} was cancelled.")
+    raise PairsmithError(f"Run {run_id} failed. {run.error}\nIts log: pairsmith log {run.project_id} --run {run_id}")
 
 
 def describe_run(run: Run) -> dict[str, Any]:

@@ -78,8 +78,8 @@ def preflight(
     count: Any = None
     if tokens:
         from core.retrieval.models import ensure_base_model
+        from core.retrieval.tokens import count_tokens
         from core.store import projects
-        from core.tuning.truncation import count_tokens
 
         with workspace.store.read() as conn:
             base = projects.get_project(conn, project).base_model

@@ -21,6 +21,7 @@ from core.retrieval.encoder import embed_anchors, embed_documents
 from core.retrieval.lexical import open_lexical
 from core.retrieval.models import ensure_base_model
 from core.retrieval.reranker import Reranker
+from core.retrieval.rerankers import find_reranker
 from core.retrieval.vectors import Floats
 from core.store import candidates, corpus, judgements, projects
 from core.workspace import Workspace
@@ -42,7 +43,7 @@ def mine_project(workspace: Workspace, project_id: str, record: ModelRecord, opt
     if not documents:
         raise PairsmithError("The project has no documents, so there is nothing to mine. Import a corpus first.")
     parents = read_parents(documents, read_options(project).parent_field)
-    reranker = Reranker(options.reranker) if options.reranker else None
+    reranker = Reranker(find_reranker(workspace, project_id, options.reranker)) if options.reranker else None
     on_stage("Encoding documents", 0, _STEPS)
     vectors = embed_documents(workspace, record, documents, on_progress=lambda step, total: on_stage("Encoding documents", step, total))
     ids = [doc.id for doc in documents]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from core.evaluation.measures import DEPTH, Ranking
-from core.model import Anchor, ModelRecord, NotFound
+from core.model import Anchor, ModelKind, ModelRecord, NotFound, PairsmithError
 from core.retrieval.encoder import embed_anchors, embed_documents
 from core.retrieval.lexical import open_lexical
 from core.retrieval.models import ensure_base_model
@@ -51,4 +51,7 @@ def find_system(workspace: Workspace, project_id: str, name: str) -> ModelRecord
             raise NotFound(f"Project {project_id!r} has no tuned model yet. `pairsmith tune {project_id}` makes one.")
         return tuned[0]
     with workspace.store.read() as conn:
-        return artefacts.get_model(conn, project_id, name)
+        record = artefacts.get_model(conn, project_id, name)
+    if record.kind == ModelKind.RERANKER:
+        raise PairsmithError(f"{record.name!r} is a cross-encoder: it has no vectors to search by. Name it as the reranker of another model.")
+    return record

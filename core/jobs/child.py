@@ -25,6 +25,7 @@ HANDLERS = {
     RunKind.TUNE: "core.jobs.handlers:tune",
     RunKind.EVALUATE: "core.jobs.handlers:evaluate",
     RunKind.MAP: "core.jobs.handlers:draw_map",
+    RunKind.RERANKER: "core.jobs.handlers:train_reranker",
     RunKind.METER: "core.jobs.handlers:meter",
 }
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

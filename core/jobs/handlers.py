@@ -15,6 +15,7 @@ from core.jobs.reporter import Reporter
 from core.model import ModelKind, ModelRecord, NotFound, PairsmithError, Run
 from core.retrieval.encoder import embed_anchors, embed_documents
 from core.store import artefacts, corpus
+from core.tuning.reranker_run import run_reranker_training
 from core.tuning.truncation import measure_cut_share
 from core.tuning.tune_run import run_tuning
 from core.tuning.value_meter import measure_value
@@ -51,6 +52,11 @@ def mine(workspace: Workspace, run: Run, reporter: Reporter) -> Mapping[str, Any
 def tune(workspace: Workspace, run: Run, reporter: Reporter) -> Mapping[str, Any]:
     """Tune, choose, save, and give the verdict."""
     return run_tuning(workspace, run.project_id, run.id, run.config, reporter)
+
+
+def train_reranker(workspace: Workspace, run: Run, reporter: Reporter) -> Mapping[str, Any]:
+    """Train a cross-encoder on the reviewed pairs, and measure what it adds to the base model."""
+    return run_reranker_training(workspace, run.project_id, run.id, run.config, reporter)
 
 
 def evaluate(workspace: Workspace, run: Run, reporter: Reporter) -> Mapping[str, Any]:

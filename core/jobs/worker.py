@@ -112,8 +112,7 @@ class Worker:
             with self.workspace.store.write() as conn:
                 runs.requeue_run(conn, run.id, run.attempt)
         else:
-            message = f"The run's process ended without a result (exit code {exit_code}) {run.attempt} times. Look at its log."
-            self.engine.finish(run.id, run.attempt, RunStatus.FAILED, error=message)
+            self.engine.finish(run.id, run.attempt, RunStatus.FAILED, error=explain_exit(exit_code, run.attempt))
 
     def _is_cancelled(self, run: Run) -> bool:
         with self.workspace.store.read() as conn:
@@ -129,6 +128,17 @@ class Worker:
                 traceback.print_exc()
             if self.stopping.wait(BEAT_S):
                 return
+
+
+def explain_exit(exit_code: int, attempts: int) -> str:
+    """A run whose process ended every time without saying why, in plain words. `exit_code`: below 0 it is the signal that ended it."""
+    times = "once" if attempts == 1 else f"{attempts} times"
+    if exit_code == -signal.SIGKILL:
+        return (
+            f"The run's process was killed from outside {times}: most often the system does that where memory runs out. Use a smaller batch, the loss in "
+            "mini-batches or fewer hard negatives a row, or close other programs, then start the run again."
+        )
+    return f"The run's process ended without a result (exit code {exit_code}) {times}. Look at its log."
 
 
 def run_worker(workspace: Workspace, *, until_idle: bool = False) -> None:

@@ -29,7 +29,7 @@ def describe_model(reference: str) -> ModelRecord:
     found or is not what it claims to be.
     """
     folder = locate_model(reference)
-    max_length = _read_max_length(folder)
+    max_length = read_max_length(folder)
     query_prompt, document_prompt = _read_prompts(folder, reference)
     try:
         fingerprint = fingerprint_folder(folder, query_prompt=query_prompt, document_prompt=document_prompt, max_length=max_length)
@@ -89,7 +89,8 @@ def _embedded_folder() -> Path:
     return folder
 
 
-def _read_json(path: Path) -> dict[str, object]:
+def read_json(path: Path) -> dict[str, object]:
+    """The object in a JSON file; empty where there is none."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -97,13 +98,14 @@ def _read_json(path: Path) -> dict[str, object]:
     return value if isinstance(value, dict) else {}
 
 
-def _read_max_length(folder: Path) -> int:
+def read_max_length(folder: Path) -> int:
+    """Tokens that the model in the folder reads at most."""
     for path in (folder / "sentence_bert_config.json", folder / "0_Transformer" / "sentence_bert_config.json"):
-        value = _read_json(path).get("max_seq_length")
+        value = read_json(path).get("max_seq_length")
         if isinstance(value, int):
             return value
     for path, key in ((folder / "tokenizer_config.json", "model_max_length"), (folder / "config.json", "max_position_embeddings")):
-        value = _read_json(path).get(key)
+        value = read_json(path).get(key)
         if isinstance(value, int) and value < 1_000_000:
             return value
     return 512
@@ -111,22 +113,22 @@ def _read_max_length(folder: Path) -> int:
 
 def _read_dimension(folder: Path) -> int:
     for path in sorted(folder.glob("*_Dense/config.json"), reverse=True):
-        value = _read_json(path).get("out_features")
+        value = read_json(path).get("out_features")
         if isinstance(value, int):
             return value
     for path in folder.glob("*_Pooling/config.json"):
-        config = _read_json(path)
+        config = read_json(path)
         value = config.get("embedding_dimension", config.get("word_embedding_dimension"))
         if isinstance(value, int):
             return value
-    value = _read_json(folder / "config.json").get("hidden_size")
+    value = read_json(folder / "config.json").get("hidden_size")
     if isinstance(value, int):
         return value
     raise PairsmithError(f"{folder} does not say the dimension of its vectors: it is not a sentence-transformers model. Save it with save_pretrained first.")
 
 
 def _read_prompts(folder: Path, reference: str) -> tuple[str, str]:
-    prompts = _read_json(folder / "config_sentence_transformers.json").get("prompts")
+    prompts = read_json(folder / "config_sentence_transformers.json").get("prompts")
     prompts = prompts if isinstance(prompts, dict) else {}
     query, document = str(prompts.get("query") or ""), str(prompts.get("document") or prompts.get("passage") or "")
     if not query and "-en-v1.5" in reference:

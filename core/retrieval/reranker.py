@@ -25,6 +25,7 @@ class Reranker:
 
     def __init__(self, reference: str) -> None:
         import torch
+        from safetensors import SafetensorError
         from sentence_transformers import CrossEncoder
         from transformers.utils.logging import disable_progress_bar
 
@@ -34,20 +35,20 @@ class Reranker:
         folder = Path(reference).expanduser()
         is_local = folder.is_dir()
         try:
-            self._model = CrossEncoder(str(folder) if is_local else reference, local_files_only=is_local, model_kwargs={"dtype": torch.float32})
-        except (OSError, ValueError, KeyError) as error:
+            self.model = CrossEncoder(str(folder) if is_local else reference, local_files_only=is_local, model_kwargs={"dtype": torch.float32})
+        except (OSError, ValueError, KeyError, SafetensorError) as error:
             raise PairsmithError(
                 f"The reranker {reference!r} cannot be loaded: {error}. Give the folder of a cross-encoder, a hub id while a hub answers, or none."
             ) from error
-        if self._model.num_labels != 1:
-            raise PairsmithError(f"The reranker {reference!r} gives {self._model.num_labels} figures a pair. One with a single score is needed.")
+        if self.model.num_labels != 1:
+            raise PairsmithError(f"The reranker {reference!r} gives {self.model.num_labels} figures a pair. One with a single score is needed.")
 
     def score(self, pairs: Sequence[tuple[str, str]], on_progress: Callable[[int, int], None] | None = None) -> Floats:
         """Scores (p,) float32 of p pairs of anchor and document text; `on_progress(done, total)` may raise to stop."""
         parts: list[Any] = []
         for start in range(0, len(pairs), CHUNK):
             part = [list(pair) for pair in pairs[start : start + CHUNK]]
-            parts.append(self._model.predict(part, batch_size=BATCH, show_progress_bar=False))
+            parts.append(self.model.predict(part, batch_size=BATCH, show_progress_bar=False))
             if on_progress:
                 on_progress(min(start + CHUNK, len(pairs)), len(pairs))
         return np.concatenate([np.zeros(0, np.float32), *parts]).astype(np.float32)

@@ -151,7 +151,7 @@ def count_test_openings(conn: Connection, project_id: str) -> Openings:
     query = (
         select(func.count(), func.count(c.model_id.distinct()))
         .select_from(evaluations.join(models, (models.c.project_id == c.project_id) & (models.c.id == c.model_id)))
-        .where(c.project_id == project_id, c.part.in_(["test", "all"]), models.c.kind != ModelKind.BASE.value)
+        .where(c.project_id == project_id, c.part.in_(["test", "all"]), models.c.kind.in_([kind.value for kind in ModelKind if kind.is_trained]))
     )
     looks, tuned = conn.execute(query).one()
     return Openings(int(looks), int(tuned))

@@ -19,7 +19,7 @@ from core.model import Document, Judgement, Label, ModelKind, ModelRecord, Part,
 from core.retrieval.encoder import embed_anchors, embed_documents, load_transformer
 from core.retrieval.vectors import Floats
 from core.tuning.adapter import Adapter, AdapterConfig, AnchorLabels, DevelopmentSet, cross_fit, fit_adapter
-from core.tuning.config import choose_scale
+from core.tuning.config import TuneConfig, choose_scale
 from core.tuning.extras import Extras
 from core.tuning.save import Provenance, save_tuned
 from core.tuning.value_meter import build_labels
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 def tune_adapter(
-    workspace: Workspace, made: Provenance, documents: Sequence[Document], twins: Mapping[str, str], extras: Extras, speaker: Speaker
+    workspace: Workspace, made: Provenance[TuneConfig], documents: Sequence[Document], twins: Mapping[str, str], extras: Extras, speaker: Speaker
 ) -> dict[str, Any]:
     """Fit, save and give the verdict. Returns what the run shows, as `core.tuning.tune_run.run_tuning`."""
     snapshot, config = made.snapshot, made.config

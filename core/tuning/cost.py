@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 
 from core.model import ModelRecord
@@ -45,6 +46,16 @@ def read_free_gb() -> float | None:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9
     except (OSError, ValueError):
         return None
+
+
+def read_peak_gb() -> float | None:
+    """The most memory that this process held since it began, in GB; None where the system does not say."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
 
 
 def _read_shape(folder: Path) -> dict[str, int]:

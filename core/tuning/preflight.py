@@ -21,13 +21,13 @@ from core.evaluation.significance import detectable_difference
 from core.evaluation.verdict import FEW_ANCHORS
 from core.model import Document, Label, ModelRecord, PairsmithError, Part
 from core.retrieval.models import describe_model
+from core.retrieval.tokens import CountTokens, estimate_tokens
 from core.store import corpus, judgements, projects
 from core.tuning.config import ASSUMED_TEXTS_PER_S, MIN_TRAIN_ANCHORS, TuneConfig, estimate_run
 from core.tuning.cost import estimate_memory_gb, read_free_gb
 from core.tuning.dataset import RowPlan, count_least_batches, normalize_text, plan_rows
 from core.tuning.extras import Extras, gather_extras
 from core.tuning.generic import count_generic
-from core.tuning.truncation import CountTokens, estimate_tokens
 from core.workspace import Workspace
 
 LEAK_BLOCKS = 0.5

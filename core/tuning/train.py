@@ -1,36 +1,29 @@
-"""Training itself: one contrastive loss through the library's trainer, the best checkpoint chosen on development NDCG@5.
-
-The trainer's model card would hold raw training rows; none is ever written, neither with a checkpoint nor with the result.
-"""
+"""Training itself: one contrastive loss through the library's trainer, the best checkpoint chosen on development NDCG@5."""
 
 from __future__ import annotations
 
 import math
-import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 from datasets import Dataset, DatasetDict
-from safetensors.torch import load_model, save_model
 from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer, SentenceTransformerTrainingArguments
 from sentence_transformers.base.evaluation import BaseEvaluator
-from transformers import TrainerCallback
 
 from core.evaluation.measures import PRIMARY, Qrels, average, score_ranking
 from core.model import Document, ModelRecord, PairsmithError
 from core.retrieval.encoder import Encoder, load_transformer
 from core.retrieval.ranking import search_dense
+from core.retrieval.vectors import Floats
 from core.tuning.batches import make_sampler, plan_training
 from core.tuning.config import TuneConfig
 from core.tuning.dataset import Row, group_by_count
 from core.tuning.losses import build_loss, merge_lora, prepare_weights
-
-DEV_METRIC = f"dev_{PRIMARY}"
-WEIGHTS = "model.safetensors"
+from core.tuning.packed import pack_forward
+from core.tuning.trainer import DEV_METRIC, BareCheckpoints, OnBegin, OnStep, TrainingStopped, Watch, newest_checkpoint
 
 
 @dataclass(frozen=True)
@@ -41,6 +34,8 @@ class DevSet:
     anchors: Sequence[str]
     qrels: Qrels
     documents: Sequence[Document]
+    base_vectors: Floats | None = None
+    """(n, d) float32, the documents' vectors under the base model, where they are there already: the base is then measured without encoding them anew."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +48,8 @@ class Trained:
     steps: int
     seconds: float
     texts_per_s: float
+    evaluating_s: float
+    """Seconds of the training that went into measuring on development anchors."""
     stopped: bool = False
     """Whether it was told to stop before its end."""
     stopped_early: bool = False
@@ -61,23 +58,17 @@ class Trained:
     """Rows of each data set, by its name."""
 
 
-def measure_dev(encoder: Encoder, dev: DevSet) -> float:
-    """NDCG@5 of a loaded model over the development anchors; nothing goes through the cache, since its weights have no name yet."""
-    vectors = encoder.encode([doc.content for doc in dev.documents], encoder.record.document_prompt)
+def measure_dev(encoder: Encoder, dev: DevSet, vectors: Floats | None = None) -> float:
+    """NDCG@5 of a loaded model over the development anchors; nothing goes through the cache, since its weights have no name yet.
+
+    `vectors` (n, d) float32, rows L2-normalised: the documents' under this very model, where they are known.
+    """
+    if vectors is None:
+        vectors = encoder.encode([doc.content for doc in dev.documents], encoder.record.document_prompt)
     rows, _ = search_dense(encoder.encode_queries(dev.anchors), vectors, 10)
     ids = [doc.id for doc in dev.documents]
     ranking = {anchor_id: [ids[row] for row in found] for anchor_id, found in zip(dev.anchor_ids, rows.tolist(), strict=True)}
     return average(score_ranking(dev.qrels, ranking, [PRIMARY])).get(PRIMARY, 0.0)
-
-
-class TrainingStopped(Exception):
-    """The caller asked for the training to stop before anything was measured; checkpoints stay in the work folder."""
-
-
-OnStep = Callable[[int, int, Mapping[str, list[list[float]]]], bool]
-"""Called with step, total steps and the series so far; returns False to stop."""
-OnBegin = Callable[[int, int], None]
-"""Called once the base model is measured, with the step that training begins at (above 0 where it goes on) and the total."""
 
 
 def train_model(
@@ -99,8 +90,9 @@ def train_model(
     prepare_weights(model, config)
     named = {**group_by_count(rows, least=config.batch), **group_by_count(generic, least=config.batch, prefix="generic")}
     data = DatasetDict({name: _to_dataset(items) for name, items in named.items()})
-    watch = _Watch(on_begin, on_step, config.patience)
+    watch = Watch(on_begin, on_step, config.patience)
     evaluator = _DevEvaluator(record, dev, watch)
+    began = time.monotonic()
     base_dev = evaluator.measure(model, step=0)
     steps = sum(len(plan_training(items, config.batch, config.epochs, config.seed)[0]) for items in named.values()) * config.epochs
     every = max(1, math.ceil(steps / config.evaluations))
@@ -129,8 +121,8 @@ def train_model(
     )
     trainer = _Trainer(model, arguments, train_dataset=data, loss=build_loss(model, record, config), evaluator=evaluator, callbacks=[watch])
     resumed = newest_checkpoint(work)
-    began = time.monotonic()
-    trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
+    with pack_forward(model):
+        trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
     seconds = time.monotonic() - began
     if watch.stopped and trainer.state.best_model_checkpoint is None:
         raise TrainingStopped
@@ -147,94 +139,21 @@ def train_model(
         steps=trainer.state.global_step,
         seconds=seconds,
         texts_per_s=texts / max(seconds - watch.evaluating_s, 1e-9),
+        evaluating_s=watch.evaluating_s,
         stopped=watch.stopped,
         stopped_early=watch.stopped_early,
         datasets={name: len(items) for name, items in named.items()},
     )
 
 
-def newest_checkpoint(work: Path) -> Path | None:
-    """The checkpoint of the highest step that was written whole, or None."""
-    found = {int(match[1]): path for path in work.glob("checkpoint-*") if (match := re.fullmatch(r"checkpoint-(\d+)", path.name))}
-    whole = [step for step, path in found.items() if (path / "trainer_state.json").exists()]
-    return found[max(whole)] if whole else None
-
-
-class _Trainer(SentenceTransformerTrainer):  # type: ignore[misc]
-    """The library's trainer without its model card, which quotes training rows; a checkpoint's model is its bare weights, adapters and all."""
-
-    def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
-        pass
-
-    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
-        folder = Path(output_dir or self.args.output_dir)
-        folder.mkdir(parents=True, exist_ok=True)
-        save_model(self.model, str(folder / WEIGHTS))
-
-    def _load_from_checkpoint(self, checkpoint_path: str) -> None:
-        load_model(self.model, str(Path(checkpoint_path) / WEIGHTS))
-
-    def _load_best_model(self) -> None:
-        """Without the library's own catch, which would log a failure and hand on the last weights as the best."""
-        self._load_from_checkpoint(self.state.best_model_checkpoint)
-
-
-class _Watch(TrainerCallback):  # type: ignore[misc]
-    """Collects the series of a run and passes each step on."""
-
-    def __init__(self, on_begin: OnBegin, on_step: OnStep, patience: int) -> None:
-        self.series: dict[str, list[list[float]]] = {"loss": [], DEV_METRIC: []}
-        self.stopped = False
-        self.stopped_early = False
-        self.began_at = 0
-        self._patience = patience
-        self.diverged = False
-        self.evaluating_s = 0.0
-        self._on_begin, self._on_step = on_begin, on_step
-
-    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Take up the series of a training that goes on, and say that it begins."""
-        for entry in state.log_history:
-            if "loss" in entry:
-                self.series["loss"].append([entry["step"], entry["loss"]])
-            if f"eval_{DEV_METRIC}" in entry:
-                self.series[DEV_METRIC].append([entry["step"], entry[f"eval_{DEV_METRIC}"]])
-        self.began_at = state.global_step
-        self._on_begin(state.global_step, state.max_steps)
-        self._end_if_stale(state, control)
-
-    def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, float] | None = None, **_: Any) -> None:
-        """Keep the loss; stop where it is no number."""
-        loss = (logs or {}).get("loss")
-        if loss is None:
-            return
-        if not math.isfinite(loss):
-            self.diverged = True
-            control.should_training_stop = True
-            return
-        self.series["loss"].append([state.global_step, round(float(loss), 5)])
-
-    def on_evaluate(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """End the training where development NDCG@5 no longer rises."""
-        self._end_if_stale(state, control)
-
-    def _end_if_stale(self, state: Any, control: Any) -> None:
-        values = [value for step, value in self.series[DEV_METRIC] if step > 0]
-        if values and 0 < self._patience <= len(values) - 1 - values.index(max(values)) and state.global_step < state.max_steps:
-            self.stopped_early = True
-            control.should_training_stop = True
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Pass the step on."""
-        if not self._on_step(state.global_step, state.max_steps, self.series):
-            self.stopped = True
-            control.should_training_stop = True
+class _Trainer(BareCheckpoints, SentenceTransformerTrainer):  # type: ignore[misc]
+    """The library's trainer with checkpoints of bare weights."""
 
 
 class _DevEvaluator(BaseEvaluator):  # type: ignore[misc]
     """NDCG@5 over the development anchors, by the same function that makes the verdict."""
 
-    def __init__(self, record: ModelRecord, dev: DevSet, watch: _Watch) -> None:
+    def __init__(self, record: ModelRecord, dev: DevSet, watch: Watch) -> None:
         super().__init__()
         self.primary_metric = DEV_METRIC
         self._record, self._dev, self._watch = record, dev, watch
@@ -243,13 +162,13 @@ class _DevEvaluator(BaseEvaluator):  # type: ignore[misc]
         return {DEV_METRIC: self.measure(model, step=steps)}
 
     def measure(self, model: SentenceTransformer, *, step: int) -> float:
-        """Encode everything anew, score it, and add it to the series."""
+        """Score the model and add it to the series; everything is encoded anew, but for the documents of the base model (step 0)."""
         began = time.monotonic()
         was_training = model.training
-        value = measure_dev(Encoder(self._record, model.eval()), self._dev)
+        value = measure_dev(Encoder(self._record, model.eval()), self._dev, self._dev.base_vectors if step == 0 else None)
         model.train(was_training)
         self._watch.evaluating_s += time.monotonic() - began
-        self._watch.series[DEV_METRIC].append([step, round(value, 5)])
+        self._watch.add_dev(step, value)
         return value
 
 

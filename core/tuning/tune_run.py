@@ -28,13 +28,15 @@ from core.retrieval.models import ensure_base_model
 from core.store import corpus, projects
 from core.tuning.adapter_run import tune_adapter
 from core.tuning.config import TuneConfig
+from core.tuning.cost import read_peak_gb
 from core.tuning.dataset import Row, RowPlan, build_rows, plan_rows
 from core.tuning.extras import fix_extras
 from core.tuning.forgetting import measure_neighbours_kept
 from core.tuning.generic import mix_generic, read_generic_for
 from core.tuning.merge import blend_with_base, merge_with_base
 from core.tuning.save import Provenance, save_tuned
-from core.tuning.train import DevSet, Trained, TrainingStopped, measure_dev, train_model
+from core.tuning.train import DevSet, Trained, measure_dev, train_model
+from core.tuning.trainer import TrainingStopped
 from core.workspace import CHECKPOINTS, Workspace, replace_file
 
 DEV_POOL = 5_000
@@ -76,7 +78,7 @@ def run_tuning(workspace: Workspace, project_id: str, run_id: str, settings: Map
     base = ensure_base_model(workspace, project_id, project.base_model)
     embed_documents(workspace, base, documents, on_progress=lambda step, total: speaker.report(step, total, "Encoding documents"))
     twins = ensure_twins(workspace, project_id, base)
-    snapshot = _fix_snapshot(workspace, project_id, folder)
+    snapshot = fix_snapshot(workspace, project_id, folder)
     extras = fix_extras(workspace, project_id, snapshot, folder, unreviewed=config.unreviewed_negatives)
     if config.method == "adapter":
         made = Provenance(project_id, run_id, base, snapshot, config)
@@ -85,6 +87,7 @@ def run_tuning(workspace: Workspace, project_id: str, run_id: str, settings: Map
     rows = build_rows(snapshot, config, twins, extras)
     generic = mix_generic(rows, read_generic_for(config, list_guard_texts()), config) if config.generic_share else []
     dev = _measured_set(snapshot, documents, Part.DEV, most=DEV_POOL)
+    dev = replace(dev, base_vectors=embed_documents(workspace, base, dev.documents))
     made = Provenance(project_id, run_id, base, snapshot, config, tuple(_list_notes(config, plan)))
     speaker.stage("Measuring the base model")
     trained = _train(base, rows, generic, dev, config, folder / CHECKPOINTS, speaker)
@@ -100,6 +103,7 @@ def run_tuning(workspace: Workspace, project_id: str, run_id: str, settings: Map
         "stopped_early": trained.stopped_early,
         "seconds": trained.seconds,
         "texts_per_s": trained.texts_per_s,
+        "peak_gb": read_peak_gb(),
     }
     speaker.stage("Saving the model")
     now = time.time()
@@ -148,7 +152,7 @@ def _train(base: ModelRecord, rows: list[Row], generic: list[Row], dev: DevSet, 
         raise
 
 
-def _keep_best(workspace: Workspace, made: Provenance, trained: Trained, speaker: Speaker) -> None:
+def _keep_best(workspace: Workspace, made: Provenance[TuneConfig], trained: Trained, speaker: Speaker) -> None:
     """End a run that was told to stop: what a person cancelled leaves its best checkpoint as a model; a shutdown leaves all to the next attempt."""
     if not speaker.was_cancelled:
         speaker.check()
@@ -161,7 +165,7 @@ def _keep_best(workspace: Workspace, made: Provenance, trained: Trained, speaker
 
 
 def _try_seeds(
-    made: Provenance,
+    made: Provenance[TuneConfig],
     first: SentenceTransformer,
     rows: list[Row],
     generic: list[Row],
@@ -199,7 +203,7 @@ def _list_notes(config: TuneConfig, plan: RowPlan) -> list[str]:
     return found
 
 
-def _fix_snapshot(workspace: Workspace, project_id: str, folder: Path) -> SnapshotData:
+def fix_snapshot(workspace: Workspace, project_id: str, folder: Path) -> SnapshotData:
     """The run's snapshot: taken at its first attempt, the same ever after."""
     marker = folder / "snapshot.json"
     if not marker.exists():

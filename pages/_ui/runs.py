@@ -7,6 +7,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from core.jobs.engine import LocalEngine, has_worker
+from core.jobs.run_log import read_log
 from core.model import Run, RunKind, RunStatus
 from core.store import runs
 from pages._ui.page import Page
@@ -87,9 +88,8 @@ def _draw_active(page: Page, run: Run) -> None:
 def _draw_over(page: Page, run: Run) -> None:
     if run.status in (RunStatus.FAILED, RunStatus.LOST):
         st.error(escape_label(run.error or "The run failed without a word."), icon=":material/error:")
-        path = page.workspace.run_folder(run.id) / "log.txt"
-        if path.exists():
+        if text := read_log(page.workspace, run.id):
             with st.expander("Log"):
-                st.code(path.read_text(encoding="utf-8", errors="replace")[-8000:], language=None)
+                st.code(text, language=None)
     elif run.status == RunStatus.CANCELLED:
         st.info("The run was cancelled before it was done. Your judgements are as they were.", icon=":material/info:")

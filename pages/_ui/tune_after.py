@@ -34,6 +34,8 @@ def draw_after(result: Mapping[str, Any]) -> None:
     train = result.get("train") or {}
     if train.get("stopped_early"):
         st.caption(f"It ended by itself at step {train['steps']:,}, as development NDCG@5 no longer rose.")
+    if peak := train.get("peak_gb"):
+        st.caption(f"Its process held at most {peak:.1f} GB of memory.", help="The libraries are part of it, and measuring as well as training.")
     if unreviewed := train.get("unreviewed"):
         st.caption(f"{unreviewed:,} of the negatives shown were reviewed by nobody.")
 

@@ -6,11 +6,14 @@ import argparse
 import sys
 from pathlib import Path
 
-from tests.bench import embed_again, first_page, mine, queue_page, suspicious, value_meter
+from tests.bench import embed_again, embed_exact, embed_int8, first_page, mine, queue_page, suspicious, train, value_meter
 from tests.bench.harness import format_table, write_rows
 
 BENCHMARKS = {
+    "embed-exact": embed_exact.run,
+    "embed-int8": embed_int8.run,
     "embed-again": embed_again.run,
+    "train": train.run,
     "first-page": first_page.run,
     "mine": mine.run,
     "suspicious": suspicious.run,

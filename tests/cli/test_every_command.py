@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ import pytest
 
 from core.cli import main
 from core.jobs.engine import start_worker
+from core.settings import load_settings
+from core.store import projects
 from core.workspace import Workspace
 
 PAIR = ("--anchor", "a1", "--document", "d5")
@@ -23,6 +26,7 @@ Call = Callable[..., tuple[int, str, str]]
 def call(workspace: Workspace, small_project: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
     """Runs a command as a shell does: its exit code, its stdout and its stderr."""
     monkeypatch.setenv("PAIRSMITH_HOME", str(workspace.home))
+    load_settings.cache_clear()  # else every test after the first worked in the first one's home
 
     def run(*arguments: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["pairsmith", *arguments])
@@ -161,17 +165,44 @@ def test_a_backup_is_a_home_and_is_never_written_over(call: Call, workspace: Wor
     assert [item["id"] for item in read_json(call, "--home", str(tmp_path / "copy"), "project", "list")["projects"]] == ["small"]
 
 
-def test_embedding_and_the_value_meter_start_a_worker_and_wait_for_their_run(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    helpers: list[subprocess.Popen[bytes]] = []
+@pytest.fixture
+def helpers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Sees the workers end that commands start."""
+    started: list[subprocess.Popen[bytes]] = []
 
     def start(workspace: Workspace, *, until_idle: bool) -> subprocess.Popen[bytes]:
-        helpers.append(start_worker(workspace, until_idle=until_idle))
-        return helpers[-1]
+        started.append(start_worker(workspace, until_idle=until_idle))
+        return started[-1]
 
-    monkeypatch.setattr("core.cli.output.start_worker", start)  # to see it end
+    monkeypatch.setattr("core.cli.output.start_worker", start)
+    yield
+    assert started
+    assert [helper.wait(timeout=60) for helper in started] == [0] * len(started)
+
+
+@pytest.mark.usefixtures("helpers")
+def test_embedding_and_the_value_meter_start_a_worker_and_wait_for_their_run(call: Call) -> None:
     for command, key in (("embed", "run"), ("value", "advice")):
         code, out, err = call(command, "small", "--json")
         assert code == 0, err
         assert key in json.loads(out)
         assert "%" in err
-    assert [helper.wait(timeout=60) for helper in helpers] == [0] * len(helpers)
+
+
+@pytest.mark.usefixtures("helpers")
+def test_a_failed_run_is_told_with_the_command_that_prints_its_log(call: Call, workspace: Workspace) -> None:
+    with workspace.store.write() as conn:
+        projects.add_project(conn, "empty", base_model="/nowhere")
+    code, _, err = call("embed", "empty")
+    assert code == 1
+    found = re.search(r"Its log: pairsmith log empty --run (\w+)", err)
+    assert found, err
+    run_id = found[1]
+    told = read_json(call, "log", "empty", "--run", run_id)
+    assert (told["status"], told["id"], told["error"].split("'")[0]) == ("failed", run_id, "There is no model folder ")
+    assert "Traceback" in told["log"]
+    assert read_json(call, "log", "empty") == told
+    _, out, _ = call("log", "empty", "--chars", "20")
+    assert out.splitlines()[0].startswith(f"embed run {run_id}: failed. There is no model folder")
+    assert call("log", "small", "--run", run_id)[2].startswith("pairsmith: Project 'small' has no run")
+    assert call("log", "small")[2] == "pairsmith: Nothing has run yet.\n"

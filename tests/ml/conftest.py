@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
+
+from tests.tiny_model import make_tiny_cross_encoder
 
 
 @pytest.fixture(autouse=True, scope="package")
@@ -16,6 +19,12 @@ def one_thread(request: pytest.FixtureRequest) -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def cross_encoder(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a real cross-encoder of one layer, made once."""
+    return make_tiny_cross_encoder(tmp_path_factory.mktemp("models") / "cross", tiny_model)
 
 
 @pytest.fixture

@@ -72,7 +72,7 @@ def make_workspace(home: Path, tiny_model: Path) -> Workspace:
     return workspace
 
 
-def _refuse_texts(workspace: Workspace, folder: Path) -> None:
+def refuse_texts(workspace: Workspace, folder: Path) -> None:
     """Fail where a file below the folder, which holds some model, quotes a text of the project."""
     with workspace.store.read() as conn:
         texts = [item.text for item in (*corpus.read_documents(conn, "contracts"), *corpus.read_anchors(conn, "contracts"))]
@@ -92,7 +92,7 @@ def runs(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> list[tup
         if name == "two":
             with pytest.raises(InterruptedError):
                 run_tuning(workspace, "contracts", "run1", CONFIG, Ear(stop_at=60))
-            _refuse_texts(workspace, workspace.run_folder("run1") / "checkpoints")
+            refuse_texts(workspace, workspace.run_folder("run1") / "checkpoints")
         ear = Ear()
         made.append((workspace, ear, run_tuning(workspace, "contracts", "run1", CONFIG, ear)))
     yield made
@@ -174,7 +174,7 @@ def test_the_saved_model_loads_by_the_librarys_own_call_and_carries_its_fingerpr
 def test_no_text_of_the_project_stands_in_any_file_of_the_model(runs: list):
     """The checkpoints of the run that is stopped are looked through where it is stopped."""
     workspace, _, _ = runs[0]
-    _refuse_texts(workspace, workspace.folder("models"))
+    refuse_texts(workspace, workspace.folder("models"))
 
 
 def test_the_same_configuration_and_snapshot_give_the_same_model_interrupted_or_not(runs: list):

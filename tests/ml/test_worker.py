@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -21,12 +22,14 @@ from core.cli import output as cli_output
 from core.ingest.sample import create_sample
 from core.jobs.encoder_server import EncoderServer
 from core.jobs.engine import LocalEngine, start_worker
-from core.model import Run, RunKind, RunStatus
-from core.retrieval.encoder import Encoder
+from core.jobs.run_log import read_log
+from core.model import Document, Part, Run, RunKind, RunStatus
+from core.retrieval.encoder import Encoder, embed_anchors, embed_documents
 from core.retrieval.models import ensure_base_model
 from core.retrieval.query_client import EncoderAway, encode_query
+from core.retrieval.ranking import search_dense
 from core.settings import Settings
-from core.store import open_store, runs, workers
+from core.store import artefacts, corpus, open_store, projects, runs, workers
 from core.workspace import Workspace
 
 pytestmark = pytest.mark.slow
@@ -38,11 +41,16 @@ def sample(tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) ->
     """The sample project on the tiny model, in a home whose processes look for work often."""
     for name, value in {"POLL_S": "0.1", "CANCEL_GRACE_S": "20", "THREADS": "1"}.items():
         monkeypatch.setenv(f"PAIRSMITH_{name}", value)
-    settings = Settings(home=tmp_path / "home", base_model=str(tiny_model))
-    workspace = Workspace(settings, open_store(settings.url))
-    create_sample(workspace)
+    workspace = make_sample(tmp_path / "home", tiny_model)
     yield workspace
     workspace.store.close()
+
+
+def make_sample(home: Path, tiny_model: Path) -> Workspace:
+    settings = Settings(home=home, base_model=str(tiny_model))
+    workspace = Workspace(settings, open_store(settings.url))
+    create_sample(workspace)
+    return workspace
 
 
 def get(workspace: Workspace, run_id: str) -> Run:
@@ -105,6 +113,125 @@ def test_a_run_whose_process_is_killed_goes_on_from_its_checkpoint_and_finishes(
     assert log.count("--- attempt") == 2
     assert 0 < reached < run.result["train"]["steps"]
     assert not checkpoints.exists()
+
+
+def rank_held_out(workspace: Workspace, run: Run) -> dict[str, list[str]]:
+    """The ranking of every held-out anchor under the model that the run left."""
+    with workspace.store.read() as conn:
+        record = artefacts.get_model(conn, "contracts", run.result["model_id"])
+        anchors = corpus.read_anchors(conn, "contracts", part=Part.TEST)
+        documents = corpus.read_documents(conn, "contracts")
+    rows, _ = search_dense(embed_anchors(workspace, record, [anchor.text for anchor in anchors]), embed_documents(workspace, record, documents), 100)
+    return {anchor.id: [documents[row].id for row in found] for anchor, found in zip(anchors, rows.tolist(), strict=True)}
+
+
+def test_a_killed_run_is_reclaimed_by_its_lease_and_ends_with_the_test_ranking_of_an_undisturbed_one(
+    sample: Workspace, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Worker and child die together by kill -9, so nobody gives the run back: only its lease, when it runs out, lets another worker take it up."""
+    monkeypatch.setenv("PAIRSMITH_LEASE_S", "3")
+    config = TUNE | {"epochs": 2, "evaluations": 4}
+    run_id = LocalEngine(sample).enqueue("contracts", RunKind.TUNE, config)
+    worker = start_worker(sample, until_idle=True)
+    checkpoints = sample.run_folder(run_id) / "checkpoints"
+    wait_for(lambda: len(list(checkpoints.glob("checkpoint-*/trainer_state.json"))) > 1)
+    child = child_of(worker.pid, run_id)
+    assert child is not None
+    for pid in (worker.pid, child.pid):
+        os.kill(pid, signal.SIGKILL)
+    worker.wait(timeout=10)
+    left = get(sample, run_id)
+    assert (left.status, left.attempt) == (RunStatus.RUNNING, 1)
+    wait_for(lambda: is_claimable(sample, run_id), 30)
+    undisturbed = make_sample(tmp_path / "undisturbed", tiny_model)
+    try:
+        other_id = LocalEngine(undisturbed).enqueue("contracts", RunKind.TUNE, config)
+        for workspace in (sample, undisturbed):
+            assert start_worker(workspace, until_idle=True).wait(timeout=240) == 0
+        killed, whole = get(sample, run_id), get(undisturbed, other_id)
+        assert [(run.status, run.attempt) for run in (killed, whole)] == [(RunStatus.SUCCEEDED, 2), (RunStatus.SUCCEEDED, 1)]
+        assert (sample.run_folder(run_id) / "log.txt").read_text().count("--- attempt") == 2
+        ranking = rank_held_out(sample, killed)
+        assert len(ranking) > 20
+        assert ranking == rank_held_out(undisturbed, whole)
+        assert killed.result["model_id"] == whole.result["model_id"]
+        assert killed.result["test"]["difference"] == whole.result["test"]["difference"]
+        assert killed.progress.figures == whole.progress.figures
+    finally:
+        undisturbed.store.close()
+
+
+def is_claimable(workspace: Workspace, run_id: str) -> bool:
+    with workspace.store.read() as conn:
+        return runs.is_claimable(conn, run_id)
+
+
+def end_of(workspace: Workspace, run_id: str, seconds: float = 240) -> Run:
+    """The run after a worker has done all there is."""
+    assert start_worker(workspace, until_idle=True).wait(timeout=seconds) == 0
+    return get(workspace, run_id)
+
+
+def test_a_run_without_its_model_fails_in_words_and_keeps_its_log(sample: Workspace, tmp_path: Path):
+    with sample.store.write() as conn:
+        projects.add_project(conn, "gone", base_model=str(tmp_path / "moved-away"))
+        corpus.put_documents(conn, "gone", [Document("d", "A clause.")])
+    run = end_of(sample, LocalEngine(sample).enqueue("gone", RunKind.TUNE, {}))
+    assert (run.status, run.attempt) == (RunStatus.FAILED, 1)
+    assert run.error.startswith(f"There is no model folder '{tmp_path / 'moved-away'}'. Give a folder, a hub id such as")
+    assert "Traceback" in read_log(sample, run.id)
+
+
+@pytest.mark.parametrize("content", [b"", b"not weights at all, but long enough to be read as a header"])
+def test_a_run_whose_models_weights_are_damaged_says_which_model_cannot_be_loaded(sample: Workspace, tiny_model: Path, tmp_path: Path, content: bytes):
+    damaged = shutil.copytree(tiny_model, tmp_path / "damaged")
+    (damaged / "model.safetensors").write_bytes(content)
+    with sample.store.write() as conn:
+        projects.add_project(conn, "bad", base_model=str(damaged))
+        corpus.put_documents(conn, "bad", [Document("d", "A clause.")])
+    run = end_of(sample, LocalEngine(sample).enqueue("bad", RunKind.TUNE, {}))
+    assert (run.status, run.attempt) == (RunStatus.FAILED, 1)
+    assert run.error.startswith("The model 'damaged' cannot be loaded from")
+
+
+def test_a_run_that_is_killed_every_time_fails_with_what_to_do_about_memory(sample: Workspace, monkeypatch: pytest.MonkeyPatch):
+    """What the system does to the process where memory runs out is a kill -9: nothing of it can speak."""
+    monkeypatch.setenv("PAIRSMITH_ATTEMPTS", "1")
+    run_id = LocalEngine(sample).enqueue("contracts", RunKind.TUNE, TUNE)
+    worker = start_worker(sample, until_idle=True)
+    child = wait_for(lambda: child_of(worker.pid, run_id))
+    child.kill()
+    assert worker.wait(timeout=60) == 0
+    run = get(sample, run_id)
+    assert run.status == RunStatus.FAILED
+    assert run.error.startswith("The run's process was killed from outside once: most often the system does that where memory runs out.")
+    assert read_log(sample, run_id).startswith("--- attempt 1 of tune")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 48 MB; only root may mount one."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", str(folder)], check=False, capture_output=True, text=True)
+    if made.returncode:
+        pytest.skip(f"no small disk can be mounted here: {made.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def test_a_full_disk_ends_in_a_failed_run_that_says_so_and_gives_its_checkpoints_room_back(sample: Workspace, tiny_model: Path, small_disk: Path):
+    workspace = make_sample(small_disk / "home", tiny_model)
+    try:
+        run_id = LocalEngine(workspace).enqueue("contracts", RunKind.TUNE, TUNE)
+        free = shutil.disk_usage(small_disk).free
+        (small_disk / "ballast").write_bytes(b"\0" * (free - 1_000_000))
+        run = end_of(workspace, run_id)
+        assert (run.status, run.error) == (RunStatus.FAILED, "The disk is full. Free some space, then start a new run: it begins from the start.")
+        assert "Traceback" in read_log(workspace, run_id)
+        assert not (workspace.run_folder(run_id) / "checkpoints").exists()
+    finally:
+        workspace.store.close()
 
 
 def test_a_running_run_that_is_cancelled_stops_and_says_so(sample: Workspace):

@@ -11,12 +11,13 @@ import pytest
 from core.curation.near_duplicates import write_twins
 from core.model import Anchor, Candidate, CandidateStatus, Document, Judgement, Label, PairsmithError, Part
 from core.retrieval.models import describe_model
+from core.retrieval.tokens import count_tokens
 from core.store import candidates, corpus, judgements, projects
 from core.tuning.config import TuneConfig
 from core.tuning.cost import estimate_memory_gb
 from core.tuning.preflight import Level, Preflight, run_preflight
 from core.tuning.recipes import RECIPES, choose_recipe, explain_missing, find_recipe
-from core.tuning.truncation import count_tokens, measure_cut_share
+from core.tuning.truncation import measure_cut_share
 from core.workspace import Workspace
 
 

@@ -1,0 +1,61 @@
+"""Cross-encoders by name: a folder or a hub id taken into a project, and the folder behind a name wherever a reranker is asked for.
+
+Refuses: folders that hold no cross-encoder with a single score, and embedding models, whose files do not say how to score a pair. No torch here.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from core.model import ModelKind, ModelRecord, NotFound, PairsmithError
+from core.retrieval.fingerprint import fingerprint_folder
+from core.retrieval.models import locate_model, read_json, read_max_length
+from core.store import artefacts
+from core.workspace import Workspace
+
+SUGGESTED_HUB_ID = "cross-encoder/ms-marco-MiniLM-L6-v2"
+"""Small, trained on half a million search questions, Apache-2.0."""
+
+
+def describe_reranker(reference: str) -> ModelRecord:
+    """The record of the cross-encoder that `reference`, a folder or a hub id, names. Raises `PairsmithError` where it is none, or cannot be found."""
+    folder = locate_model(reference)
+    config = read_json(folder / "config.json")
+    kinds, labels = config.get("architectures"), config.get("id2label")
+    if not (isinstance(kinds, list) and any(str(kind).endswith("ForSequenceClassification") for kind in kinds)):
+        raise PairsmithError(f"{reference!r} is no cross-encoder: its files do not say how to score a pair. Give one such as {SUGGESTED_HUB_ID}.")
+    if not (isinstance(labels, dict) and len(labels) == 1):
+        raise PairsmithError(f"{reference!r} gives more than one figure a pair. A cross-encoder with a single score is needed, such as {SUGGESTED_HUB_ID}.")
+    max_length = read_max_length(folder)
+    try:
+        fingerprint = fingerprint_folder(folder, max_length=max_length)
+    except FileNotFoundError as error:
+        raise PairsmithError(f"{error} Point to a folder saved by CrossEncoder.save_pretrained.") from error
+    name = folder.name if Path(reference).expanduser().exists() else reference
+    return ModelRecord(id=fingerprint, name=name, kind=ModelKind.RERANKER, location=str(folder), dimension=0, max_length=max_length)
+
+
+def take_reranker(workspace: Workspace, project_id: str, reference: str) -> ModelRecord:
+    """Register the cross-encoder that `reference` names with the project; the same one again is the record there is."""
+    record = describe_reranker(reference)
+    with workspace.store.write() as conn:
+        artefacts.put_model(conn, project_id, record)
+        return artefacts.get_model(conn, project_id, record.id)
+
+
+def list_rerankers(workspace: Workspace, project_id: str) -> list[ModelRecord]:
+    """The project's cross-encoders, newest first."""
+    with workspace.store.read() as conn:
+        return [model for model in artefacts.list_models(conn, project_id) if model.kind == ModelKind.RERANKER]
+
+
+def find_reranker(workspace: Workspace, project_id: str, reference: str) -> str:
+    """The folder of the project's cross-encoder of that name or fingerprint (8 digits or more); another reference as it is. Raises `PairsmithError`."""
+    try:
+        with workspace.store.read() as conn:
+            record = artefacts.get_model(conn, project_id, reference)
+    except NotFound:
+        return reference
+    if record.kind != ModelKind.RERANKER:
+        raise PairsmithError(f"{record.name!r} is an embedding model, no reranker. Choose a cross-encoder.")
+    return record.location

@@ -1,0 +1,188 @@
+"""Training a cross-encoder: binary cross-entropy on pairs that people judged, the best checkpoint chosen by the development anchors it puts in order.
+
+Refuses pairs of one kind only: from answers alone it learns to say yes. Invariant: the same pairs, start and configuration give the same weights, killed in
+between or not.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from datasets import Dataset
+from sentence_transformers import CrossEncoder
+from sentence_transformers.base.evaluation import BaseEvaluator
+from sentence_transformers.cross_encoder import CrossEncoderTrainer, CrossEncoderTrainingArguments
+from sentence_transformers.cross_encoder.losses import BinaryCrossEntropyLoss
+
+from core.evaluation.measures import PRIMARY, Qrels, Ranking, average, score_ranking
+from core.model import PairsmithError
+from core.retrieval.reranker import Reranker
+from core.tuning.dataset import Row
+from core.tuning.reranker_config import RerankerConfig
+from core.tuning.trainer import DEV_METRIC, BareCheckpoints, OnBegin, OnStep, TrainingStopped, Watch, newest_checkpoint
+
+
+@dataclass(frozen=True)
+class Pair:
+    """An anchor with a document that somebody judged: whether it answers."""
+
+    anchor: str
+    document: str
+    answers: bool
+
+
+@dataclass(frozen=True)
+class Lists:
+    """What a reranker is measured on: what a first search found for each anchor, and the texts behind it."""
+
+    anchors: Mapping[str, str]
+    """Text by anchor id."""
+    found: Ranking
+    """Document ids by anchor id, the nearest first."""
+    contents: Mapping[str, str]
+    qrels: Qrels
+
+
+@dataclass(frozen=True)
+class TrainedReranker:
+    """A finished training: the model with the weights of its best checkpoint, and what was seen on the way."""
+
+    model: CrossEncoder
+    best_dev: float
+    first_dev: float
+    """Development NDCG@5 of the first search, which it must beat."""
+    steps: int
+    seconds: float
+    stopped: bool
+    stopped_early: bool
+
+
+def list_pairs(rows: Sequence[Row]) -> list[Pair]:
+    """Each judged pair once, in the order of the rows. Raises `PairsmithError` where answers or reviewed negatives are missing."""
+    pairs = dict.fromkeys(pair for row in rows for pair in (Pair(row.anchor, row.positive, True), *(Pair(row.anchor, text, False) for text in row.negatives)))
+    kinds = {pair.answers for pair in pairs}
+    if False not in kinds:
+        raise PairsmithError(
+            f"There are {len(pairs)} answers of training anchors, but no reviewed hard negative: from answers alone a cross-encoder learns to say yes to all. "
+            "Review negatives first."
+        )
+    return list(pairs)
+
+
+def rerank(reranker: Reranker, lists: Lists) -> Ranking:
+    """Each anchor's list in the order of the scores, ties by the place in the first list."""
+    pairs = [(lists.anchors[anchor_id], lists.contents[item]) for anchor_id, found in lists.found.items() for item in found]
+    scores = reranker.score(pairs)
+    ranking: dict[str, list[str]] = {}
+    start = 0
+    for anchor_id, found in lists.found.items():
+        order = np.argsort(-scores[start : start + len(found)], kind="stable")
+        ranking[anchor_id] = [found[place] for place in order]
+        start += len(found)
+    return ranking
+
+
+def train_cross_encoder(
+    reference: str, pairs: Sequence[Pair], dev: Lists, config: RerankerConfig, work: Path, on_begin: OnBegin, on_step: OnStep
+) -> TrainedReranker:
+    """Train the cross-encoder of `reference`, a folder or a hub id, going on from the newest checkpoint in `work` where there is one.
+
+    Told to stop by `on_step`, it gives back the best checkpoint so far. Raises `TrainingStopped` where there is none yet, `PairsmithError` when the loss stops
+    being a number.
+    """
+    torch.manual_seed(config.seed)  # a head that the start does not have is made at random
+    reranker = Reranker(reference)
+    watch = Watch(on_begin, on_step, config.patience)
+    began = time.monotonic()
+    first_dev = _measure(dev, dev.found)
+    watch.add_dev(0, first_dev)
+    steps = math.ceil(len(pairs) / config.batch) * config.epochs
+    every = max(1, math.ceil(steps / config.evaluations))
+    arguments = CrossEncoderTrainingArguments(
+        output_dir=str(work),
+        num_train_epochs=config.epochs,
+        per_device_train_batch_size=config.batch,
+        learning_rate=config.learning_rate,
+        warmup_steps=config.warmup,
+        eval_strategy="steps",
+        eval_steps=every,
+        save_strategy="steps",
+        save_steps=every,
+        save_total_limit=2,
+        load_best_model_at_end=True,
+        metric_for_best_model=f"eval_{DEV_METRIC}",
+        greater_is_better=True,
+        logging_steps=1,
+        seed=config.seed,
+        data_seed=config.seed,
+        report_to="none",
+        disable_tqdm=True,
+        dataloader_pin_memory=torch.cuda.is_available(),
+    )
+    data = Dataset.from_dict(
+        {
+            "anchor": [pair.anchor for pair in pairs],
+            "document": [pair.document for pair in pairs],
+            "label": [float(pair.answers) for pair in pairs],
+        }
+    )
+    loss = BinaryCrossEntropyLoss(reranker.model)
+    trainer = _Trainer(reranker.model, arguments, train_dataset=data, loss=loss, evaluator=_Evaluator(reranker, dev, watch), callbacks=[watch])
+    resumed = newest_checkpoint(work)
+    trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
+    if watch.stopped and trainer.state.best_model_checkpoint is None:
+        raise TrainingStopped
+    if watch.diverged:
+        raise PairsmithError("The loss is no longer a number: the training diverged. Lower the learning rate (2e-5 is usual) and start again.")
+    return TrainedReranker(
+        model=reranker.model.eval(),
+        best_dev=float(trainer.state.best_metric),
+        first_dev=first_dev,
+        steps=trainer.state.global_step,
+        seconds=time.monotonic() - began,
+        stopped=watch.stopped,
+        stopped_early=watch.stopped_early,
+    )
+
+
+class _Trainer(BareCheckpoints, CrossEncoderTrainer):  # type: ignore[misc]
+    """The library's trainer with checkpoints of bare weights."""
+
+
+class _Evaluator(BaseEvaluator):  # type: ignore[misc]
+    """NDCG@5 of the development anchors' lists in the order of the model being trained."""
+
+    def __init__(self, reranker: Reranker, dev: Lists, watch: Watch) -> None:
+        super().__init__()
+        self.primary_metric = DEV_METRIC
+        self._reranker, self._dev, self._watch = reranker, dev, watch
+
+    def __call__(self, model: CrossEncoder, output_path: str | None = None, epoch: float = -1, steps: int = -1) -> dict[str, float]:
+        was_training = model.training
+        value = _measure(self._dev, rerank(self._reranker, self._dev))
+        model.train(was_training)
+        self._watch.add_dev(steps, value)
+        return {DEV_METRIC: value}
+
+
+def _measure(lists: Lists, ranking: Ranking) -> float:
+    return average(score_ranking(lists.qrels, ranking, [PRIMARY])).get(PRIMARY, 0.0)
+
+
+def describe_training(trained: TrainedReranker, pairs: Sequence[Pair]) -> dict[str, Any]:
+    """Plain values, as stored with the run."""
+    answers = sum(pair.answers for pair in pairs)
+    return {
+        "answers": answers,
+        "negatives": len(pairs) - answers,
+        "steps": trained.steps,
+        "seconds": trained.seconds,
+        "stopped_early": trained.stopped_early,
+    }

@@ -1,0 +1,165 @@
+"""`train`: pairs a second of a training, against the script of the library's own guide, and the development NDCG@5 and memory of both.
+
+Same base model, rows, columns, loss, scale, rate, batch size, steps of warm-up, rounds, seed, and as many measurements on the same development anchors over
+the same documents. Theirs is a `SentenceTransformerTrainer` with an `InformationRetrievalEvaluator`, checkpoints at each measurement, as ours has them. Each
+runs in a process of its own, one after the other; loading and the data are not timed, measuring is. Everyday pairs and blending are left out of ours, as
+theirs has neither.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import tempfile
+import time
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.curation.snapshot import read_snapshot, take_snapshot
+from core.curation.split import ensure_split
+from core.ingest.sample import create_sample
+from core.model import ModelRecord, Part
+from core.retrieval.encoder import Encoder, embed_documents, load_transformer
+from core.retrieval.models import EMBEDDED_DEFAULT, ensure_base_model
+from core.settings import Settings
+from core.store import corpus, open_store
+from core.tuning.config import TuneConfig
+from core.tuning.cost import read_peak_gb
+from core.tuning.dataset import Row as TrainingRow
+from core.tuning.dataset import build_rows, group_by_count
+from core.tuning.train import DevSet, measure_dev, train_model
+from core.workspace import Workspace
+from tests.bench.harness import Row
+
+CONFIG = TuneConfig(epochs=2, batch=32, learning_rate=3e-5, negatives=2, generic_share=0.0, evaluations=4, patience=0, merge=False)
+
+
+@dataclass(frozen=True)
+class Task:
+    """What both are given."""
+
+    record: ModelRecord
+    rows: list[TrainingRow]
+    dev: DevSet
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one training took and reached."""
+
+    seconds: float
+    evaluating_s: float
+    dev: float
+    peak_gb: float
+
+
+def gather(home: Path, most: int) -> Task:
+    """The sample's training rows, of one number of negatives as a plain data set needs them, and its development anchors."""
+    settings = Settings(home=home)
+    workspace = Workspace(settings, open_store(settings.url))
+    create_sample(workspace)
+    record = ensure_base_model(workspace, "contracts", EMBEDDED_DEFAULT)
+    with workspace.store.read() as conn:
+        documents = corpus.read_documents(conn, "contracts")
+    ensure_split(workspace, "contracts")
+    snapshot = read_snapshot(workspace, take_snapshot(workspace, "contracts").id)
+    rows = max(group_by_count(build_rows(snapshot, CONFIG)).values(), key=len)
+    anchors = snapshot.part(Part.DEV)
+    needed = {document_id for anchor in anchors for document_id in anchor.positives}
+    shown = [item for place, item in enumerate(documents) if not most or place < most or item.id in needed]
+    dev = DevSet([item.id for item in anchors], [item.text for item in anchors], {item.id: dict(item.positives) for item in anchors}, shown)
+    vectors = embed_documents(workspace, record, shown)
+    workspace.store.close()
+    return Task(record, rows[: most or None], DevSet(dev.anchor_ids, dev.anchors, dev.qrels, dev.documents, vectors))
+
+
+def train_ours(task: Task) -> Result:
+    """As a run trains, from the loaded model to its best checkpoint."""
+    with tempfile.TemporaryDirectory() as work:
+        began = time.perf_counter()
+        trained = train_model(task.record, task.rows, [], task.dev, CONFIG, Path(work), lambda *_: None, lambda *_: True)
+        seconds = time.perf_counter() - began
+    return Result(seconds, trained.evaluating_s, measure_dev(Encoder(task.record, trained.model), task.dev), read_peak_gb() or 0.0)
+
+
+def train_plainly(task: Task) -> Result:
+    """As the library's guide trains."""
+    from datasets import Dataset
+    from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
+    from sentence_transformers.sentence_transformer.evaluation import InformationRetrievalEvaluator
+    from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
+    from sentence_transformers.sentence_transformer.training_args import BatchSamplers
+
+    evaluating: list[float] = []
+
+    class Timed(InformationRetrievalEvaluator):  # type: ignore[misc]
+        def __call__(self, *given: Any, **named: Any) -> Any:
+            began = time.perf_counter()
+            try:
+                return super().__call__(*given, **named)
+            finally:
+                evaluating.append(time.perf_counter() - began)
+
+    model = load_transformer(task.record)
+    columns = {"anchor": [row.anchor for row in task.rows], "positive": [row.positive for row in task.rows]}
+    for place in range(len(task.rows[0].negatives)):
+        columns[f"negative_{place + 1}"] = [row.negatives[place] for row in task.rows]
+    relevant = {name: {item for item, grade in grades.items() if grade > 0} for name, grades in task.dev.qrels.items()}
+    evaluator = Timed(
+        dict(zip(task.dev.anchor_ids, task.dev.anchors, strict=True)),
+        {document.id: document.content for document in task.dev.documents},
+        relevant,
+        name="dev",
+        ndcg_at_k=[5],
+        write_csv=False,
+    )
+    steps = -(-len(task.rows) // CONFIG.batch) * CONFIG.epochs
+    every = -(-steps // CONFIG.evaluations)
+    with tempfile.TemporaryDirectory() as work:
+        arguments = SentenceTransformerTrainingArguments(
+            output_dir=work,
+            num_train_epochs=CONFIG.epochs,
+            per_device_train_batch_size=CONFIG.batch,
+            learning_rate=CONFIG.learning_rate,
+            warmup_steps=CONFIG.warmup,
+            batch_sampler=BatchSamplers.NO_DUPLICATES,
+            eval_strategy="steps",
+            eval_steps=every,
+            save_strategy="steps",
+            save_steps=every,
+            save_total_limit=2,
+            load_best_model_at_end=True,
+            metric_for_best_model="eval_dev_cosine_ndcg@5",
+            logging_steps=10,
+            seed=CONFIG.seed,
+            report_to="none",
+            disable_tqdm=True,
+            dataloader_pin_memory=False,
+        )
+        loss = MultipleNegativesRankingLoss(model, scale=20.0)
+        began = time.perf_counter()
+        evaluator(model)
+        SentenceTransformerTrainer(model, arguments, train_dataset=Dataset.from_dict(columns), loss=loss, evaluator=evaluator).train()
+        seconds = time.perf_counter() - began
+    return Result(seconds, sum(evaluating), measure_dev(Encoder(task.record, model.eval()), task.dev), read_peak_gb() or 0.0)
+
+
+def run(most: int = 0) -> Row:
+    """Train both; on the first `most` rows and documents where it is given."""
+    with tempfile.TemporaryDirectory() as home:
+        task = gather(Path(home), most)
+        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"), max_tasks_per_child=1) as pool:
+            theirs, ours = (pool.submit(work, task).result() for work in (train_plainly, train_ours))
+    pairs = len(task.rows) * CONFIG.epochs
+
+    def describe(result: Result) -> str:
+        training_s = result.seconds - result.evaluating_s
+        return (
+            f"{pairs / result.seconds:.1f} pairs/s ({pairs / training_s:.1f} without measuring), development NDCG@5 {result.dev:.3f}, "
+            f"peak {result.peak_gb:.2f} GB"
+        )
+
+    size = f"{len(task.rows)} rows, {CONFIG.epochs} rounds, batch {CONFIG.batch}, {len(task.dev.documents)} documents"
+    notes = f"{size}; ours {describe(ours)}; theirs {describe(theirs)}"
+    return Row("train", ours.seconds, theirs.seconds, theirs.seconds / ours.seconds, "≥ 1.5", notes)
