@@ -18,7 +18,7 @@ SLOWER = {"mnrl": 1.0, "cached_mnrl": 2.2, "gist": 2.6}
 LOSSES = tuple(SLOWER)
 METHODS = ("whole", "adapter")
 """What is trained: the model, or one matrix on its query vectors."""
-MERGE_WEIGHTS = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+MERGE_WEIGHTS = (0.4, 0.6, 0.8, 0.9, 1.0)
 """Shares of the tuned weights that a blend is looked for among."""
 MIN_TRAIN_ANCHORS = 50
 """Below this, tuning a whole model mostly learns the few questions by heart."""
@@ -46,10 +46,10 @@ class TuneConfig:
 
     method: str = "whole"
     """`whole`, the model; `adapter`, a matrix on query vectors, in seconds: of what follows it heeds `min_grade`, `scale` and `seed` alone."""
-    epochs: int = 3
+    epochs: int = 2
     batch: int = 32
     """Rows a step. Every other row's documents are negatives of an anchor, so larger is harder."""
-    learning_rate: float = 3e-5
+    learning_rate: float = 5e-5
     warmup: float = 0.1
     """Share of the steps over which the rate rises."""
     negatives: int = 2
@@ -75,7 +75,7 @@ class TuneConfig:
     """Shorter lengths at which the first numbers of a vector shall serve alone."""
     min_grade: int = 2
     """Lowest grade that counts as an answer to train on."""
-    evaluations: int = 6
+    evaluations: int = 4
     """How often development NDCG@5 is measured; the best checkpoint wins."""
     patience: int = 3
     """Stop after so many measurements without a new best; 0 never stops early."""
@@ -166,5 +166,5 @@ def estimate_run(
     rows = pairs + generic
     steps = math.ceil(rows / config.batch) * config.epochs
     trained = config.epochs * (pairs * (2 + config.negatives) + generic * 2) * SLOWER[config.loss] * config.seeds
-    encoded = (config.evaluations * config.seeds + 3 + len(MERGE_WEIGHTS) * config.merge) * documents + dev_anchors
+    encoded = (config.evaluations * config.seeds + 3 + (len(MERGE_WEIGHTS) - 1) * config.merge) * documents + dev_anchors
     return Estimate(rows, steps, trained / texts_per_s + encoded / (4 * texts_per_s) + 15.0)

@@ -43,9 +43,18 @@ def choose_weight(points: Sequence[MergePoint], base_guard: float, *, allowed_lo
 
 
 def merge_with_base(
-    record: ModelRecord, model: SentenceTransformer, dev: DevSet, on_point: Callable[[int, int], None], weights: Sequence[float] = MERGE_WEIGHTS
+    record: ModelRecord,
+    model: SentenceTransformer,
+    dev: DevSet,
+    on_point: Callable[[int, int], None],
+    weights: Sequence[float] = MERGE_WEIGHTS,
+    *,
+    tuned_dev: float | None = None,
 ) -> tuple[MergePoint, list[MergePoint], float]:
-    """Sweep the weights and leave `model` at the chosen one. Returns it, all points, and the base's NDCG@5 on the guard set."""
+    """Sweep the weights and leave `model` at the chosen one. Returns it, all points, and the base's NDCG@5 on the guard set.
+
+    `tuned_dev`: development NDCG@5 of `model` as it comes, where it was measured already: the point at weight 1 is not measured again.
+    """
     base = load_transformer(record)
     base_guard = measure_encoder(Encoder(record, base))
     start = {name: tensor.detach().clone() for name, tensor in base.state_dict().items()}
@@ -54,7 +63,8 @@ def merge_with_base(
     for place, weight in enumerate(weights):
         _blend(model, start, tuned, weight)
         encoder = Encoder(record, model.eval())
-        points.append(MergePoint(weight, measure_dev(encoder, dev), measure_encoder(encoder)))
+        known = tuned_dev if weight == 1 else None
+        points.append(MergePoint(weight, measure_dev(encoder, dev) if known is None else known, measure_encoder(encoder)))
         on_point(place + 1, len(weights))
     chosen = choose_weight(points, base_guard)
     _blend(model, start, tuned, chosen.weight)

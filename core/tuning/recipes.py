@@ -48,7 +48,7 @@ RECIPES = (
         MIN_TRAIN_ANCHORS,
         300,
         TuneConfig(),
-        "Three rounds over small batches, two reviewed negatives a pair, everyday pairs mixed in. The result is blended with the base model, "
+        "Two rounds over small batches, two reviewed negatives a pair, everyday pairs mixed in. The result is blended with the base model, "
         "since a few hundred pairs pull a model far and make it forget. A query-side adapter takes seconds and is worth trying first.",
     ),
     Recipe(

@@ -112,7 +112,7 @@ def run_tuning(workspace: Workspace, project_id: str, run_id: str, settings: Map
     record = whole
     if config.merge:
         speaker.stage("Blending with the base model")
-        chosen, points, base_guard = merge_with_base(base, trained.model, dev, speaker.report)
+        chosen, points, base_guard = merge_with_base(base, trained.model, dev, speaker.report, tuned_dev=trained.best_dev)
         merge = {"weight": chosen.weight, "dev": chosen.dev, "guard": chosen.guard, "base_guard": base_guard, "points": [asdict(point) for point in points]}
         record = save_tuned(workspace, made, trained.model, now=now)
     seeds = _try_seeds(made, trained.model, rows, generic, (dev, _measured_set(snapshot, documents, Part.TEST)), merge, folder / CHECKPOINTS, speaker)

@@ -92,7 +92,7 @@ def train_ours(data: Prepared, seed: int, part: Part, changes: Mapping[str, Any]
         trained = train_model(data.base, rows, generic, dev, config, Path(folder), lambda *_: None, lambda *_: True)
     more: dict[str, Any] = {"dev_base": trained.base_dev, "dev_best": trained.best_dev, "steps": trained.steps}
     if config.merge:
-        chosen, points, base_guard = merge_with_base(data.base, trained.model, dev, lambda *_: None)
+        chosen, points, base_guard = merge_with_base(data.base, trained.model, dev, lambda *_: None, tuned_dev=trained.best_dev)
         more |= {"weight": chosen.weight, "points": [asdict(point) for point in points], "base_guard": base_guard}
     taken = (time.perf_counter() - began[0], time.process_time() - began[1])
     return _result(data, trained.model, part, taken, len(rows), more)

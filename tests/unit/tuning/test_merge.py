@@ -45,3 +45,11 @@ def test_the_blend_lies_on_the_line_between_base_and_tuned(tmp_path: Path, tiny_
     assert 0 <= base_guard <= 1
     for name, start in base.state_dict().items():
         assert torch.allclose(other.state_dict()[name].float(), torch.lerp(start.float(), tuned[name].float(), chosen.weight), atol=1e-6), name
+
+
+def test_what_was_measured_of_the_tuned_model_is_not_measured_again(tiny_model: Path) -> None:
+    record = describe_model(str(tiny_model))
+    dev = DevSet(["a"], ["the licensee"], {"a": {"d": 1}}, [Document("d", "the licensee may terminate"), Document("e", "payment is due")])
+    _, points, _ = merge_with_base(record, load_transformer(record), dev, lambda *_: None, weights=(0.5, 1.0), tuned_dev=0.123)
+    assert [point.dev for point in points][1] == 0.123
+    assert points[0].dev in (1.0, pytest.approx(0.6309, abs=1e-4))
