@@ -183,7 +183,7 @@ if found_models:
     draw_models(found_models)
 else:
     st.info("No model is registered yet. The base model is, once documents are imported and prepared; a tuned one follows from a run.", icon=":material/info:")
-draw_downloads([model for model in found_models if model.snapshot_id], answered_anchors)
+draw_downloads([model for model in found_models if model.kind != ModelKind.BASE], answered_anchors)
 draw_rerankers(page)
 st.subheader("Runs", anchor=False)
 if run_count:

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 BATCH_TOKENS = 1_024
 """Tokens a forward pass, padding included: on a CPU larger batches leave the cache, and batches of a fixed number of texts are too small for short ones."""
 MOST_TEXTS = 64
-MANY = 512
-"""Texts from which it pays to compile the model first."""
+MANY = 4_096
+"""Texts from which it pays to compile a small model first: that takes some seconds, and spares about a millisecond a text."""
 
 
 def load_transformer(record: ModelRecord) -> SentenceTransformer:
@@ -63,9 +63,12 @@ class Encoder:
         self._may_compile = model is None and load_settings().openvino
         self._compiled: OpenVinoEncoder | None = None
 
-    def encode(self, texts: Sequence[str], prompt: str = "") -> Floats:
-        """Vectors (n, d) float32, rows L2-normalised, in the order of the texts; they are those of one text alone but for rounding (1e-6 a number)."""
-        if self._may_compile and len(texts) >= MANY:
+    def encode(self, texts: Sequence[str], prompt: str = "", *, of: int = 0) -> Floats:
+        """Vectors (n, d) float32, rows L2-normalised, in the order of the texts; they are those of one text alone but for rounding (1e-6 a number).
+
+        `of`: how many texts there are in all, where these are a part of them.
+        """
+        if self._may_compile and max(of, len(texts)) >= MANY:
             self._compile()
         encode = self._compiled.encode_batch if self._compiled else self._encode_batch
         lengths = [min(length, self.record.max_length) for length in self._count([prompt + text for text in texts])]
@@ -130,10 +133,12 @@ def embed_texts(
     def encode(missing: list[str]) -> Floats:
         nonlocal held
         held = held or Encoder(record)
-        return held.encode(missing, prompt)
+        return held.encode(missing, prompt, of=count)
 
+    keys = [key_text(text, prompt) for text in texts]
+    count = len(keys) - sum(cache.has(keys))
     cache.fill(texts, prompt, encode, on_progress)
-    return cache.get([key_text(text, prompt) for text in texts])
+    return cache.get(keys)
 
 
 def embed_documents(
