@@ -103,6 +103,8 @@ class ModelKind(StrEnum):
 
     BASE = "base"
     TUNED = "tuned"
+    INT8 = "int8"
+    """An embedding model computed in 8-bit whole numbers by OpenVINO: its vectors are others than those of the model it was made from."""
     RERANKER = "reranker"
     """A cross-encoder: it reads an anchor and a document together and gives one score. It has no vectors, so its dimension is 0."""
 

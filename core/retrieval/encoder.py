@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from core.model import Document, ModelRecord, PairsmithError
+from core.model import Document, ModelKind, ModelRecord, PairsmithError
 from core.retrieval.models import EMBEDDED_DEFAULT
-from core.retrieval.openvino_encoder import OpenVinoEncoder
+from core.retrieval.openvino_encoder import Graph, OpenVinoEncoder, open_quantised
 from core.retrieval.tokens import count_tokens, estimate_tokens
 from core.retrieval.vectors import Floats, key_text, open_cache
 from core.settings import load_settings
@@ -60,8 +60,8 @@ class Encoder:
         self.record = record
         self.model = model if model is not None else load_transformer(record)
         self._count = count_tokens(record) or estimate_tokens
-        self._may_compile = model is None and load_settings().openvino
-        self._compiled: OpenVinoEncoder | None = None
+        self._compiled: Graph | None = open_quantised(record, self.model) if record.kind == ModelKind.INT8 else None
+        self._may_compile = model is None and self._compiled is None and load_settings().openvino
 
     def encode(self, texts: Sequence[str], prompt: str = "", *, of: int = 0) -> Floats:
         """Vectors (n, d) float32, rows L2-normalised, in the order of the texts; they are those of one text alone but for rounding (1e-6 a number).
