@@ -27,7 +27,7 @@ BATCH_TOKENS = 1_024
 """Tokens a forward pass, padding included: on a CPU larger batches leave the cache, and batches of a fixed number of texts are too small for short ones."""
 MOST_TEXTS = 64
 MANY = 4_096
-"""Texts from which it pays to compile a small model first: that takes some seconds, and spares about a millisecond a text."""
+"""Texts from which it pays to compile a small model first: that takes some seconds, and spares about a millisecond a text on two cores."""
 
 
 def load_transformer(record: ModelRecord) -> SentenceTransformer:

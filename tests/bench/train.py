@@ -9,6 +9,7 @@ theirs has neither.
 from __future__ import annotations
 
 import multiprocessing
+import random
 import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
@@ -20,8 +21,9 @@ from core.curation.snapshot import read_snapshot, take_snapshot
 from core.curation.split import ensure_split
 from core.ingest.sample import create_sample
 from core.model import ModelRecord, Part
-from core.retrieval.encoder import Encoder, embed_documents, load_transformer
+from core.retrieval.encoder import BATCH_TOKENS, Encoder, embed_documents, load_transformer, pack_by_length
 from core.retrieval.models import EMBEDDED_DEFAULT, ensure_base_model
+from core.retrieval.tokens import count_tokens
 from core.settings import Settings
 from core.store import corpus, open_store
 from core.tuning.config import TuneConfig
@@ -147,6 +149,18 @@ def train_plainly(task: Task) -> Result:
     return Result(seconds, sum(evaluating), cpu_s, measure_dev(Encoder(task.record, model.eval()), task.dev), read_peak_gb() or 0.0)
 
 
+def measure_padding(task: Task) -> tuple[float, float]:
+    """Tokens computed over tokens there are, of the answers in batches as drawn: padded to the longest, and in packs."""
+    count = count_tokens(task.record)
+    assert count is not None
+    lengths = [min(length, task.record.max_length) for length in count([row.positive for row in task.rows])]
+    random.Random(CONFIG.seed).shuffle(lengths)
+    batches = [lengths[start : start + CONFIG.batch] for start in range(0, len(lengths), CONFIG.batch)]
+    padded = sum(len(batch) * max(batch) for batch in batches)
+    packed = sum(len(rows) * batch[rows[0]] for batch in batches for rows in pack_by_length(batch, BATCH_TOKENS, len(batch)))
+    return padded / sum(lengths), packed / sum(lengths)
+
+
 def run(most: int = 0) -> Row:
     """Train both; on the first `most` rows and documents where it is given."""
     with tempfile.TemporaryDirectory() as home:
@@ -163,5 +177,7 @@ def run(most: int = 0) -> Row:
         )
 
     size = f"{len(task.rows)} rows, {CONFIG.epochs} rounds, batch {CONFIG.batch}, {len(task.dev.documents)} documents"
+    padded, packed = measure_padding(task)
+    size += f", tokens computed {packed:.2f} of those there are, {padded:.2f} padded"
     notes = f"{size}; ours {describe(ours)}; theirs {describe(theirs)}"
     return Row("train", ours.seconds, theirs.seconds, theirs.seconds / ours.seconds, "≥ 1.5", notes)
