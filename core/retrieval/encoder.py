@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 BATCH_TOKENS = 1_024
 """Tokens a forward pass, padding included: on a CPU larger batches leave the cache, and batches of a fixed number of texts are too small for short ones."""
 MOST_TEXTS = 64
+ON_ACCELERATOR = 16
+"""How many times as much goes through at once where the model is not on the processor."""
 MANY = 4_096
 """Texts from which it pays to compile a small model first: that takes some seconds, and spares about a millisecond a text on two cores."""
 
@@ -61,7 +63,8 @@ class Encoder:
         self.model = model if model is not None else load_transformer(record)
         self._count = count_tokens(record) or estimate_tokens
         self._compiled: Graph | None = open_quantised(record, self.model) if record.kind == ModelKind.INT8 else None
-        self._may_compile = model is None and self._compiled is None and load_settings().openvino
+        self._is_on_cpu = self.model.device.type == "cpu"
+        self._may_compile = model is None and self._compiled is None and self._is_on_cpu and load_settings().openvino
 
     def encode(self, texts: Sequence[str], prompt: str = "", *, of: int = 0) -> Floats:
         """Vectors (n, d) float32, rows L2-normalised, in the order of the texts; they are those of one text alone but for rounding (1e-6 a number).
@@ -72,7 +75,8 @@ class Encoder:
             self._compile()
         encode = self._compiled.encode_batch if self._compiled else self._encode_batch
         lengths = [min(length, self.record.max_length) for length in self._count([prompt + text for text in texts])]
-        batches = pack_by_length(lengths, BATCH_TOKENS, MOST_TEXTS)
+        times = 1 if self._is_on_cpu else ON_ACCELERATOR
+        batches = pack_by_length(lengths, times * BATCH_TOKENS, times * MOST_TEXTS)
         if not batches:
             return np.zeros((0, self.record.dimension), np.float32)
         found = np.concatenate([encode([texts[row] for row in rows], prompt) for rows in batches])

@@ -62,7 +62,10 @@ class Graph:
         threads = load_settings().threads
         # Left to itself, OpenVINO computes in bfloat16 where the processor has it.
         options = {"INFERENCE_PRECISION_HINT": "f32", **({"INFERENCE_NUM_THREADS": threads} if threads else {})}
-        self._compiled = import_openvino().Core().compile_model(graph, "CPU", options)
+        try:
+            self._compiled = import_openvino().Core().compile_model(graph, "CPU", options)
+        except RuntimeError as error:
+            raise PairsmithError(f"OpenVINO cannot compile the model: {error}") from error
 
     def encode_batch(self, texts: Sequence[str], prompt: str = "") -> Floats:
         """Vectors (n, d) float32, rows L2-normalised; the texts go through in one batch."""
