@@ -105,6 +105,8 @@ class ModelKind(StrEnum):
     TUNED = "tuned"
     ADAPTER = "adapter"
     """The base model with a matrix on its query vectors: documents stay where they are."""
+    INT8 = "int8"
+    """An embedding model computed in 8-bit whole numbers by OpenVINO: its vectors are others than those of the model it was made from."""
     RERANKER = "reranker"
     """A cross-encoder: it reads an anchor and a document together and gives one score. It has no vectors, so its dimension is 0."""
 

@@ -28,7 +28,13 @@ KINDS = {
     RunKind.EMBED: "Prepare for search",
     RunKind.METER: "Value of judgements",
 }
-MODEL_KINDS = {ModelKind.BASE: "Base", ModelKind.TUNED: "Tuned", ModelKind.ADAPTER: "Query-side adapter", ModelKind.RERANKER: "Cross-encoder"}
+MODEL_KINDS = {
+    ModelKind.BASE: "Base",
+    ModelKind.TUNED: "Tuned",
+    ModelKind.ADAPTER: "Query-side adapter",
+    ModelKind.INT8: "In 8 bits",
+    ModelKind.RERANKER: "Cross-encoder",
+}
 DATE = st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm", help="In UTC.")
 FINGERPRINT = "The beginning of the hash over weights, tokenizer, prompts and longest text: the same fingerprint is the same model."
 page = open_page(
@@ -183,7 +189,7 @@ if found_models:
     draw_models(found_models)
 else:
     st.info("No model is registered yet. The base model is, once documents are imported and prepared; a tuned one follows from a run.", icon=":material/info:")
-draw_downloads([model for model in found_models if model.kind != ModelKind.BASE], answered_anchors)
+draw_downloads([model for model in found_models if model.kind.is_trained or model.kind is ModelKind.RERANKER], answered_anchors)
 draw_rerankers(page)
 st.subheader("Runs", anchor=False)
 if run_count:

@@ -12,11 +12,12 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from core.model import PairsmithError
+from core.model import ModelRecord, PairsmithError
 from core.retrieval.vectors import Floats
 from core.settings import load_settings
 
@@ -28,6 +29,8 @@ MOST_OFF = 1e-5
 """The most a number of a vector may differ: the library's own differ by a tenth of that as a text stands in one batch or another."""
 PROBES = ("", "A clause.", "Who pays for it, and when?", *(" ".join(["The parties agree on clause", *map(str, range(size))]) for size in (3, 11, 40, 120, 400)))
 """Texts it is compared on, from none to longer than a model reads."""
+INT8 = "openvino_int8.xml"
+"""The graph of a quantised model, in the model's folder."""
 _TENSORS = ("input_ids", "attention_mask", "token_type_ids")
 
 
@@ -59,7 +62,10 @@ class Graph:
         threads = load_settings().threads
         # Left to itself, OpenVINO computes in bfloat16 where the processor has it.
         options = {"INFERENCE_PRECISION_HINT": "f32", **({"INFERENCE_NUM_THREADS": threads} if threads else {})}
-        self._compiled = import_openvino().Core().compile_model(graph, "CPU", options)
+        try:
+            self._compiled = import_openvino().Core().compile_model(graph, "CPU", options)
+        except RuntimeError as error:
+            raise PairsmithError(f"OpenVINO cannot compile the model: {error}") from error
 
     def encode_batch(self, texts: Sequence[str], prompt: str = "") -> Floats:
         """Vectors (n, d) float32, rows L2-normalised; the texts go through in one batch."""
@@ -76,6 +82,10 @@ class Graph:
             graph = nncf.quantize(self._graph, samples, model_type=nncf.ModelType.TRANSFORMER, subset_size=len(texts))
         return Graph(self._model, self._names, graph)
 
+    def save(self, path: Path) -> None:
+        """Write the graph, its numbers as they are: OpenVINO would halve them."""
+        import_openvino().save_model(self._graph, path, compress_to_fp16=False)
+
     def _make_tensors(self, texts: Sequence[str], prompt: str = "") -> list[Any]:
         features = self._model.preprocess(list(texts), prompt=prompt or None)
         return [features[name].numpy() for name in self._names]
@@ -88,7 +98,7 @@ class OpenVinoEncoder(Graph):
     """
 
     def __init__(self, model: SentenceTransformer) -> None:
-        names = [name for name in _TENSORS if name in model.preprocess(["a text"])]
+        names = list_tensors(model)
         super().__init__(model, names, convert_model(model, names))
         self._require_agreement()
 
@@ -98,6 +108,23 @@ class OpenVinoEncoder(Graph):
         off = float(np.abs(found - np.concatenate([wanted, wanted[2:3]])).max())
         if not off <= MOST_OFF:
             raise PairsmithError(f"OpenVINO gives vectors that differ by up to {off:.1e} from the library's, more than {MOST_OFF:.0e}.")
+
+
+def open_quantised(record: ModelRecord, model: SentenceTransformer) -> Graph:
+    """The graph of a model that is in int8. Raises `PairsmithError` without the extra: no other library gives its vectors."""
+    try:
+        graph = import_openvino().Core().read_model(Path(record.location) / INT8)
+    except ImportError as error:
+        raise PairsmithError(
+            f"{record.name!r} is in int8, which needs a package that is not installed: {INSTALL}. Or use the model it was made from."
+        ) from error
+    return Graph(model, list_tensors(model), graph)
+
+
+def list_tensors(model: SentenceTransformer) -> list[str]:
+    """What the model reads of a text, in the order in which graphs take it."""
+    found = model.preprocess(["a text"])
+    return [name for name in _TENSORS if name in found]
 
 
 def convert_model(model: SentenceTransformer, names: Sequence[str]) -> Any:
