@@ -15,10 +15,26 @@ from core.model import PairsmithError
 
 # The order here is the order of the commands in the help.
 # isort: off
-from core.cli import projects, data, anchors, curate, agreement, value, mining, review, tuning, history, backup, models
+from core.cli import projects, data, anchors, curate, agreement, value, mining, review, tuning, evaluation, history, backup, models
 # isort: on
 
-__all__ = ["agreement", "anchors", "app", "backup", "curate", "data", "history", "main", "mining", "models", "projects", "review", "tuning", "value"]
+__all__ = [
+    "agreement",
+    "anchors",
+    "app",
+    "backup",
+    "curate",
+    "data",
+    "evaluation",
+    "history",
+    "main",
+    "mining",
+    "models",
+    "projects",
+    "review",
+    "tuning",
+    "value",
+]
 
 
 def main() -> None:

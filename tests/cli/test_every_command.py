@@ -56,6 +56,7 @@ REPORTS: list[tuple[tuple[str, ...], set[str]]] = [
     (("queue", "small"), {"open", "held", "skipped", "holders"}),
     (("queue", "small", "--bring-back"), {"brought_back", "open"}),
     (("anchors", "list", "small"), {"total", "anchors"}),
+    (("vectors", "small"), {"project", "brought", "systems"}),
     (("judge", "small", *PAIR, "--label", "positive"), {"client_id", "also", "warnings"}),
 ]
 
@@ -89,6 +90,9 @@ def test_a_project_that_is_not_there_is_exit_code_1_with_one_line(call: Call, co
         ("import", "small", "x.csv", "--map", "text"),
         ("snapshot", "diff", "small"),
         ("alike", "small"),
+        ("evaluate", "small", "--queries", "tset"),
+        ("evaluate", "small", "--depth", "5"),
+        ("vectors", "small", "--name", "x"),
         ("backup",),
         ("anchors", "add", "small"),
     ],
@@ -161,7 +165,7 @@ def test_a_backup_is_a_home_and_is_never_written_over(call: Call, workspace: Wor
     assert [item["id"] for item in read_json(call, "--home", str(tmp_path / "copy"), "project", "list")["projects"]] == ["small"]
 
 
-def test_embedding_and_the_value_meter_start_a_worker_and_wait_for_their_run(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_embedding_the_value_meter_and_an_evaluation_start_a_worker_and_wait_for_their_run(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     helpers: list[subprocess.Popen[bytes]] = []
 
     def start(workspace: Workspace, *, until_idle: bool) -> subprocess.Popen[bytes]:
@@ -169,9 +173,18 @@ def test_embedding_and_the_value_meter_start_a_worker_and_wait_for_their_run(cal
         return helpers[-1]
 
     monkeypatch.setattr("core.cli.output.start_worker", start)  # to see it end
-    for command, key in (("embed", "run"), ("value", "advice")):
-        code, out, err = call(command, "small", "--json")
+    evaluate = ("evaluate", "small", "--system", "base", "--system", "bm25", "--queries", "all")
+    for command, key in ((("embed", "small"), "run"), (("value", "small"), "advice"), (evaluate, "comparisons")):
+        code, out, err = call(*command, "--json")
         assert code == 0, err
         assert key in json.loads(out)
         assert "%" in err
+    found = read_json(call, "compare", "small", "--by", "document.topic", "--anchors", "3")
+    assert (found["system"], len(found["anchors"]), len(found["slices"]), found["stale"]) == ("bm25", 3, 10, [])
+    said = call("compare", "small")[1]
+    assert found["comparisons"][0]["verdict"]["title"] in said
+    assert "At least 10 unrelated held-out anchors" in said
+    code, out, err = call("compare", "small", "--system", "tuned")
+    assert (code, out) == (1, "")
+    assert "was not measured in this run" in err
     assert [helper.wait(timeout=60) for helper in helpers] == [0] * len(helpers)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
@@ -24,3 +25,20 @@ def every_thread() -> Iterator[None]:
     torch.set_num_threads(os.cpu_count() or 1)
     yield
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def cross_encoder(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A real cross-encoder on the tiny model's own configuration, with weights of a fixed seed."""
+    from transformers import BertConfig, BertForSequenceClassification, BertTokenizerFast
+
+    source = tiny_model.with_name(tiny_model.name + "-source")
+    tokenizer = BertTokenizerFast.from_pretrained(source)
+    torch.manual_seed(1)
+    config = BertConfig(
+        vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=64, max_position_embeddings=64, num_labels=1
+    )
+    folder = tmp_path_factory.mktemp("models") / "cross"
+    BertForSequenceClassification(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder

@@ -23,24 +23,6 @@ def mine(workspace: Workspace, options: Mining | None = None) -> tuple[dict[str,
         return result, [row.candidate for row in candidate_table.page_candidates(conn, "small", limit=10_000)]
 
 
-@pytest.fixture(scope="module")
-def cross_encoder(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A real cross-encoder on the tiny model's own configuration, with weights of a fixed seed."""
-    import torch
-    from transformers import BertConfig, BertForSequenceClassification, BertTokenizerFast
-
-    source = tiny_model.with_name(tiny_model.name + "-source")
-    tokenizer = BertTokenizerFast.from_pretrained(source)
-    torch.manual_seed(1)
-    config = BertConfig(
-        vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=64, max_position_embeddings=64, num_labels=1
-    )
-    folder = tmp_path_factory.mktemp("models") / "cross"
-    BertForSequenceClassification(config).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
-
-
 @pytest.mark.usefixtures("small_project")
 def test_a_paraphrase_of_a_training_anchor_trains_with_it_and_no_answer_of_the_others_held_out_is_mined(workspace: Workspace):
     mine(workspace)
