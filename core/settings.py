@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -39,6 +39,11 @@ class Settings(BaseSettings):
         default=None, description="A BEIR folder that takes the place of the bundled guard set of general questions; it must never be trained on."
     )
     openvino: bool = Field(default=True, description="Encode many texts by OpenVINO where the extra `fast` is installed.")
+    embeddings_url: str = Field(
+        default="https://api.openai.com/v1", description="Where vectors from outside are asked for: a service that speaks OpenAI's embeddings API."
+    )
+    embeddings_key: SecretStr = Field(default=SecretStr(""), description="The key for it; never stored, shown or logged.")
+    embeddings_price: float | None = Field(default=None, ge=0, description="Dollars a million tokens there; known for OpenAI's own models.")
     threads: int = Field(default=0, ge=0, description="Threads a model may use; 0 leaves it to the library.")
 
     @property

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import math
+from dataclasses import replace
 
-import pandas as pd
 import streamlit as st
 
 from core.model import ModelKind, ModelRecord, RunKind
 from core.store import artefacts
-from pages._ui.charts import MAX_POINTS, draw_changes
-from pages._ui.figures import MEASURES, PRIMARY, STILL, draw_figures
+from pages._ui.before_after import QUERY_TAB, draw_telling, show_query
+from pages._ui.change_table import draw_anchors
+from pages._ui.evaluate_form import draw_form
+from pages._ui.figures import draw_figures
+from pages._ui.holes_panel import draw_holes
+from pages._ui.origin import draw_origin
 from pages._ui.outcome import Measured, find_measured, offer_measuring
 from pages._ui.page import Page, open_page
 from pages._ui.runs import latest_run, start_run, watch_run
-from pages._ui.side_by_side import show_side_by_side
+from pages._ui.slice_table import draw_slices
 from pages._ui.verdict import show_verdict
+from pages._ui.verdict_rule import draw_rule, show_doubts
 
-TABS = ("Figures", "Anchor by anchor", "Try any query")
-PAGE_SIZE = 50
+TABS = ("Figures", "Anchor by anchor", "Slices", QUERY_TAB, "Where from")
 
 
 def choose_model(page: Page) -> tuple[ModelRecord | None, ModelRecord | None]:
@@ -34,64 +37,32 @@ def choose_model(page: Page) -> tuple[ModelRecord | None, ModelRecord | None]:
     return by_id.get(by_id[chosen].base_id or ""), by_id[chosen]
 
 
-def draw_anchors(page: Page, measured: Measured, base: ModelRecord, tuned: ModelRecord) -> None:
-    """Each held-out anchor with its change; a chosen row shows both lists."""
-    with page.workspace.store.read() as conn:
-        scores = [artefacts.read_scores(conn, item, PRIMARY) for item in measured.ids]
-    changes = {anchor_id: scores[1][anchor_id] - value for anchor_id, value in scores[0].items() if anchor_id in scores[1]}
-    difference = measured.test["difference"]
-    alt = f"{difference['wins']} anchors got better, {difference['losses']} worse, {difference['ties']} stayed the same"
-    st.plotly_chart(draw_changes(changes, measure=MEASURES[PRIMARY][0]), key="changes", config=STILL, alt=alt)
-    if len(changes) > MAX_POINTS:
-        st.caption(f"Showing {MAX_POINTS:,} of {len(changes):,} anchors.")
-    controls = st.columns([3, 1], vertical_alignment="bottom")
-    order = controls[0].segmented_control("Order", ["Worst first", "Best first"], default="Worst first", required=True, key="compare_order")
-    pages = max(1, math.ceil(len(changes) / PAGE_SIZE))
-    number = controls[1].number_input(f"Page of {pages}", 1, pages, key="compare_page") if pages > 1 else 1
-    with page.workspace.store.read() as conn:
-        rows = artefacts.page_changes(
-            conn, page.project_id, *measured.ids, PRIMARY, best_first=order == "Best first", offset=(number - 1) * PAGE_SIZE, limit=PAGE_SIZE
-        )
-    table = pd.DataFrame(
-        {
-            "Anchor": [row.text for row in rows],
-            "Base": [row.base for row in rows],
-            "Tuned": [row.tuned for row in rows],
-            "Difference": [row.difference for row in rows],
-        }
+def choose_system(measured: Measured) -> Measured:
+    """The comparison seen from one of its systems, where there is more than one beside the reference."""
+    names = {item["system"]: item["title"] for item in measured.found.test["systems"]}
+    against = [item["system"] for item in measured.found.test["comparisons"]]
+    if len(against) < 2:
+        return measured
+    chosen = st.selectbox(
+        f"{measured.titles[0]} against",
+        against,
+        index=against.index(measured.found.system),
+        format_func=lambda name: names.get(name, name),
+        key=f"compare_system-{measured.found.run.id}",
     )
-    number_column = st.column_config.NumberColumn(format="%.3f", width="small", help="NDCG@5 of this anchor.")
-    config = {
-        "Anchor": st.column_config.TextColumn(width="large"),
-        "Base": number_column,
-        "Tuned": number_column,
-        "Difference": st.column_config.NumberColumn(format="%+.3f", width="small", help="Tuned minus base."),
-    }
-    event = st.dataframe(
-        table,
-        hide_index=True,
-        column_config=config,
-        on_select="rerun",
-        selection_mode="single-row",
-        key=f"changes-{measured.evaluation.id}-{order}-{number}",
-        height=320,
-        alt="Held-out anchors with their NDCG@5 under both models",
-    )
-    chosen = event.selection.rows
-    if not chosen or chosen[0] >= len(rows):
-        st.caption(":material/touch_app: Choose a row to see what both models find for that anchor.")
-        return
-    st.text(rows[chosen[0]].text)
-    show_side_by_side(page, rows[chosen[0]].text, base, tuned)
+    st.query_params["system"] = chosen
+    return replace(measured, found=replace(measured.found, system=chosen))
 
 
-def draw_query(page: Page, base: ModelRecord, tuned: ModelRecord | None) -> None:
-    """A text box, and both models' first five."""
+def draw_query(page: Page, measured: Measured | None, base: ModelRecord, tuned: ModelRecord | None) -> None:
+    """A text box and the lists it leads to; without a query, those that tell most."""
     query = st.text_input("Query", key="q", bind="query-params", placeholder="Type a question and press Enter", help="The address of this page keeps it.")
     if query and query.strip():
-        show_side_by_side(page, query, base, tuned)
-    else:
-        st.caption("Any question will do. An anchor's own words also show which documents are known answers.")
+        show_query(page, query, measured, base, tuned)
+        return
+    st.caption("Any question will do. An anchor's own words also show which documents are known answers.")
+    if measured is not None:
+        draw_telling(page, measured)
 
 
 def offer_base(page: Page) -> None:
@@ -116,22 +87,34 @@ if tuned_model is None:
 if base_model is None:
     offer_base(page)
 elif tuned_model is None:
-    draw_query(page, base_model, None)
+    draw_query(page, None, base_model, None)
 else:
-    found = find_measured(page, tuned_model.id)
+    found = find_measured(page, tuned_model.id, system=st.query_params.get("system"), run_id=st.query_params.get("run"))
     if found:
-        show_verdict(found.test["verdict"], large=True)
+        found = choose_system(found)
+        show_verdict(found.view["verdict"], large=True)
+        show_doubts(found.view)
+        draw_rule(found.view)
     offer_measuring(page, tuned_model, found)
-    start = TABS[2] if found is None or st.query_params.get("q") else TABS[0]
-    figures, anchors, query_tab = st.tabs(TABS, key="compare_view", on_change="rerun", default=start)
-    if figures.open and found:
+    if found:
+        draw_holes(page, found)
+    draw_form(page, tuned_model)
+    start = QUERY_TAB if found is None or st.query_params.get("q") else TABS[0]
+    figures, anchors, slices, query_tab, origin = st.tabs(TABS, key="compare_view", on_change="rerun", default=start)
+    if query_tab.open:
+        with query_tab:
+            draw_query(page, found, base_model, tuned_model)
+    elif found is None:
+        st.caption("The figures come with the measurement.")
+    elif figures.open:
         with figures:
-            draw_figures(found.test, found.openings)
-    elif anchors.open and found:
+            draw_figures(found)
+    elif anchors.open:
         with anchors:
             draw_anchors(page, found, base_model, tuned_model)
-    elif query_tab.open:
-        with query_tab:
-            draw_query(page, base_model, tuned_model)
-    else:
-        st.caption("The figures come with the measurement.")
+    elif slices.open:
+        with slices:
+            draw_slices(page, found)
+    elif origin.open:
+        with origin:
+            draw_origin(page, found)

@@ -15,7 +15,7 @@ from core.model import PairsmithError
 
 # The order here is the order of the commands in the help.
 # isort: off
-from core.cli import projects, data, anchors, curate, agreement, value, mining, review, tuning, reranker, history, runs, backup, models
+from core.cli import projects, data, anchors, curate, agreement, value, mining, review, tuning, reranker, evaluation, history, runs, backup, models
 # isort: on
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "backup",
     "curate",
     "data",
+    "evaluation",
     "history",
     "main",
     "mining",

@@ -1,4 +1,4 @@
-"""Evaluating and mapping models."""
+"""Mapping models, and whether one tells the documents apart."""
 
 from __future__ import annotations
 
@@ -10,26 +10,6 @@ import typer
 from core.cli.app import Json, ProjectName, app, open_project, run_and_show
 from core.cli.output import Out
 from core.model import PairsmithError, RunKind
-
-
-@app.command()
-def evaluate(
-    project: ProjectName,
-    system: Annotated[list[str] | None, typer.Option(help="base, tuned, bm25 or a model's id; may be given several times.")] = None,
-    queries: Annotated[str, typer.Option(help="all, train, dev or test.")] = "test",
-    json: Json = False,
-) -> None:
-    """Measure systems on the anchors that have answers. Opening the test part is logged."""
-    from core.evaluation.evaluate import ALL, evaluate_system
-    from core.model import Part
-
-    if queries not in (ALL, *Part):
-        raise typer.BadParameter(f"{queries!r} is none of all, train, dev, test.", param_hint="--queries")
-    workspace = open_project(project)
-    figures = {name: evaluate_system(workspace, project, name, queries) for name in system or ["base"]}
-    value = {"project": project, "queries": queries, "systems": {name: item.to_json() for name, item in figures.items()}}
-    lines = [f"{name}: NDCG@5 {item.measures['ndcg@5']:.3f} ({item.interval[0]:.3f} to {item.interval[1]:.3f}), n = {item.n}" for name, item in figures.items()]
-    Out(json).show(value, "\n".join(lines))
 
 
 @app.command()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from core.curation.alike import propose_alike
@@ -134,6 +134,9 @@ def _apply_event(
             return undo_decision(conn, project_id, _clean(event["undoes"], 64), author=author, undo_id=client_id, now=now)
         decision = _read_event(event, client_id, author)
         seen = "search" if decision.source == Source.SEARCH else view
+        candidate = candidates.find_candidate(conn, project_id, decision.anchor_id, decision.document_id)
+        if decision.source == Source.MINED and candidate is not None and candidate.reason == candidates.HOLES_REASON:
+            decision = replace(decision, source=Source.HOLES)  # what is asked for an evaluation is no sample of what mining finds
         query, positives = _clean(event.get("query"), 500), _read_ids(event.get("positives"))
         decision = add_shown(conn, project_id, decision, view=seen, positives=positives, query=query)
         return apply_decision(conn, project_id, decision, twins, saw=_clean(event.get("saw"), 64) or None, now=now)
@@ -175,7 +178,7 @@ def bring_back_skipped(workspace: Workspace, project_id: str, author: str) -> in
 def recent_decisions(workspace: Workspace, project_id: str, author: str, *, n: int = RECENT) -> list[tuple[Judgement, ReviewRecord]]:
     """This person's last decisions in review that still stand, oldest first, each with its record: what undo goes back through after a reload."""
     with workspace.store.read() as conn:
-        own = decisions.read_own(conn, project_id, author, source=Source.MINED, limit=n)
+        own = decisions.read_own(conn, project_id, author, sources=(Source.MINED, Source.HOLES), limit=n)
         found = [candidates.find_candidate(conn, project_id, event.anchor_id, event.document_id) for event in own]
     records = _to_records(workspace, project_id, [candidate or recall_candidate(event) for event, candidate in zip(own, found, strict=True)])
     return list(zip(own, records, strict=True))[::-1]

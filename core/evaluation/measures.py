@@ -1,7 +1,8 @@
 """Ranking measures, by ir-measures, per anchor.
 
 NDCG@k = DCG@k / ideal DCG@k with DCG@k = Σ grade(rank) / log2(rank + 1) (Järvelin and Kekäläinen, 2002; linear gain as in trec_eval). An anchor
-without an answer has no value and is left out; an answer nobody retrieved counts as 0.
+without an answer has no value and is left out; an answer nobody retrieved counts as 0. The condensed form is NDCG@5 of the ranking without the
+documents that nobody judged (Sakai, 2007): it flatters a system whose unjudged hits are wrong as much as NDCG punishes one whose unjudged hits are right.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ MEASURES = {
     "recall@50": ir_measures.R @ 50,
     "rr@10": ir_measures.RR @ 10,
     "judged@5": ir_measures.Judged @ 5,
+    "condensed_ndcg@5": ir_measures.nDCG(judged_only=True) @ 5,
 }
 DEPTH = 100
 

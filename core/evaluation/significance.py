@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,9 +51,7 @@ def compare_scores(base: Mapping[str, float], tuned: Mapping[str, float], groups
     if not shared:
         return Difference(0.0, 0.0, 0.0, 1.0, 0, 0, 0, 0, 0, math.inf)
     differences = np.array([tuned[anchor_id] - base[anchor_id] for anchor_id in shared])
-    _, group_of = np.unique([(groups or {}).get(anchor_id, "\0" + anchor_id) for anchor_id in shared], return_inverse=True)
-    sums = np.asarray(np.bincount(group_of, weights=differences), dtype=np.float64)
-    sizes = np.bincount(group_of).astype(np.float64)
+    sums, sizes = _sum_groups(shared, differences.tolist(), groups)
     rng = np.random.default_rng(seed)
     low, high, error = _bootstrap(sums, sizes, rng)
     return Difference(
@@ -77,9 +75,29 @@ def detectable_difference(n: int, spread: float = ASSUMED_SPREAD) -> float:
 
 def mean_interval(scores: Mapping[str, float], groups: Mapping[str, str] | None = None, *, seed: int = 0) -> tuple[float, float]:
     """The 95 % bootstrap interval of one system's mean, groups resampled. No anchors give (0, 0)."""
-    zero = dict.fromkeys(scores, 0.0)
-    difference = compare_scores(zero, scores, groups, seed=seed)
-    return difference.low, difference.high
+    if not scores:
+        return 0.0, 0.0
+    sums, sizes = _sum_groups(sorted(scores), [scores[anchor_id] for anchor_id in sorted(scores)], groups)
+    low, high, _ = _bootstrap(sums, sizes, np.random.default_rng(seed))
+    return low, high
+
+
+def adjust_holm(p_values: Sequence[float]) -> list[float]:
+    """The p-values of a family of comparisons, adjusted so that the chance of any false one stays below the level (Holm 1979); in the order given.
+
+    The smallest is multiplied by their number, the next by one less and so on, never falling below the one before, at most 1.
+    """
+    adjusted, highest = [0.0] * len(p_values), 0.0
+    for place, row in enumerate(sorted(range(len(p_values)), key=lambda row: (p_values[row], row))):
+        highest = max(highest, min(1.0, p_values[row] * (len(p_values) - place)))
+        adjusted[row] = highest
+    return adjusted
+
+
+def _sum_groups(anchor_ids: Sequence[str], values: Sequence[float], groups: Mapping[str, str] | None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Sum and size of each group, (g,) float64; an anchor that `groups` does not name is its own."""
+    _, group_of = np.unique([(groups or {}).get(anchor_id, "\0" + anchor_id) for anchor_id in anchor_ids], return_inverse=True)
+    return np.asarray(np.bincount(group_of, weights=values), np.float64), np.bincount(group_of).astype(np.float64)
 
 
 def _bootstrap(sums: NDArray[np.float64], sizes: NDArray[np.float64], rng: np.random.Generator) -> tuple[float, float, float]:

@@ -8,13 +8,16 @@ from typing import Any
 
 from core.curation.mine_run import mine_project
 from core.curation.mining import Mining
-from core.evaluation.evaluate import compare_models, evaluate_system
-from core.evaluation.systems import BASE, TUNED, find_system
+from core.evaluation.comparison import compare_systems
+from core.evaluation.evaluate import lay_ground, measure_systems
+from core.evaluation.options import EvaluateOptions
+from core.evaluation.systems import BASE, TUNED, find_system, open_systems
 from core.geometry.map_run import draw_maps
 from core.jobs.reporter import Reporter
 from core.model import ModelKind, ModelRecord, NotFound, PairsmithError, Run
 from core.retrieval.encoder import embed_anchors, embed_documents
 from core.store import artefacts, corpus
+from core.tuning.columns import list_openers
 from core.tuning.reranker_run import run_reranker_training
 from core.tuning.truncation import measure_cut_share
 from core.tuning.tune_run import run_tuning
@@ -60,16 +63,21 @@ def train_reranker(workspace: Workspace, run: Run, reporter: Reporter) -> Mappin
 
 
 def evaluate(workspace: Workspace, run: Run, reporter: Reporter) -> Mapping[str, Any]:
-    """Evaluate one system on a part, or compare two."""
-    part, systems = str(run.config.get("part", "test")), [str(name) for name in run.config.get("systems", [BASE])]
+    """Evaluate systems on a part: one, or several compared with the reference among them."""
+    options = EvaluateOptions.read(run.config)
     reporter.stage("Measuring")
 
-    def on_progress(step: int, total: int) -> None:
-        reporter.report(step, total, "Encoding documents")
+    def on_stage(message: str, step: int, total: int) -> None:
+        reporter.report(step, total, message)
 
-    if len(systems) == 2:
-        return {"test": compare_models(workspace, run.project_id, systems[0], systems[1], part, run_id=run.id, on_progress=on_progress).to_json()}
-    figures = [evaluate_system(workspace, run.project_id, name, part, run_id=run.id, on_progress=on_progress) for name in systems]
+    systems = open_systems(workspace, run.project_id, options.systems, list_openers(options))
+    if len(systems) > 1 and options.reference in options.systems:
+        found = compare_systems(
+            workspace, run.project_id, systems, options.part, reference=options.reference, run_id=run.id, on_stage=on_stage, settings=options.to_json()
+        )
+        return {"test": found.to_json()}
+    ground = lay_ground(workspace, run.project_id, options.part)
+    figures = measure_systems(workspace, run.project_id, systems, ground, run_id=run.id, on_stage=on_stage)
     return {"systems": {item.system: item.to_json() for item in figures}}
 
 

@@ -12,13 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import ColumnElement, Connection, Row, func, or_, select
 
 from core.model import Evaluation, ModelKind, ModelRecord, NotFound, Projection, Snapshot
 from core.store.corpus import insert_for
 from core.store.tables import anchors, evaluation_scores, evaluations, models, projections, snapshots
 
 _CHUNK = 500
+_OPENS_TEST = ("test", "all")
+ADAPTER_ID = "adapter:"
+"""How the id of an adapter begins, which is trained though no model of its own."""
 
 
 def put_snapshot(conn: Connection, project_id: str, snapshot: Snapshot) -> None:
@@ -146,15 +149,27 @@ class Openings:
 
 
 def count_test_openings(conn: Connection, project_id: str) -> Openings:
-    """The openings of the test part over all tuned models of the project: each figure on it, or on all anchors, is one."""
+    """The openings of the test part over all tuned models of the project. All figures of one run, on it or on all anchors, are one look."""
     c = evaluations.c
+    trained = or_(models.c.kind.in_([kind.value for kind in ModelKind if kind.is_trained]), c.model_id.startswith(ADAPTER_ID))
     query = (
-        select(func.count(), func.count(c.model_id.distinct()))
-        .select_from(evaluations.join(models, (models.c.project_id == c.project_id) & (models.c.id == c.model_id)))
-        .where(c.project_id == project_id, c.part.in_(["test", "all"]), models.c.kind.in_([kind.value for kind in ModelKind if kind.is_trained]))
+        select(func.count(_opening().distinct()), func.count(c.model_id.distinct()))
+        .select_from(evaluations.outerjoin(models, (models.c.project_id == c.project_id) & (models.c.id == c.model_id)))
+        .where(c.project_id == project_id, c.part.in_(_OPENS_TEST), trained)
     )
     looks, tuned = conn.execute(query).one()
     return Openings(int(looks), int(tuned))
+
+
+def count_part_openings(conn: Connection, project_id: str) -> int:
+    """How often the test part was opened in all, for whatever system."""
+    query = select(func.count(_opening().distinct())).where(evaluations.c.project_id == project_id, evaluations.c.part.in_(_OPENS_TEST))
+    return int(conn.execute(query).scalar_one())
+
+
+def _opening() -> ColumnElement[str]:
+    """What opens once: a run, or an evaluation outside of any."""
+    return func.coalesce(evaluations.c.run_id, evaluations.c.id)
 
 
 def put_projection(conn: Connection, project_id: str, projection: Projection) -> None:

@@ -24,6 +24,8 @@ _CHUNK = 500
 _FIELDS = {field.name for field in fields(Candidate)}
 FURTHER_REASON = "further down than the queue reaches"
 """Why a candidate is set aside that does not look like an answer and has only too many before it."""
+HOLES_REASON = "among the first of a system that is compared"
+"""Why a candidate is asked about for the sake of an evaluation, where its documents were judged by nobody. It does not say which system."""
 _QUEUED = (CandidateStatus.SUSPICIOUS.value, CandidateStatus.PROPOSED.value)
 
 
@@ -33,12 +35,14 @@ def replace_candidates(
     """Put these in place of all candidates of the project. Returns how many there are.
 
     A pair that somebody has before them (its lease runs and it is unjudged) keeps its lease, and stays in the queue as it was where it is not among the
-    new ones, unless its document is `refused`: nothing vanishes under a reviewer's hands.
+    new ones, unless its document is `refused`: nothing vanishes under a reviewer's hands. So does what an evaluation asks about, refused or not: that is
+    about anchors that are held out, which mining never looks at.
     """
     at = time.time() if now is None else now
     take_turn(conn, project_id)
     c = candidates.c
-    held = select(candidates).where(c.project_id == project_id, c.judged == false(), c.status.in_(_QUEUED), c.lease_until > at)
+    asked = c.reason == HOLES_REASON
+    held = select(candidates).where(c.project_id == project_id, c.judged == false(), c.status.in_(_QUEUED), or_(c.lease_until > at, asked))
     leased = {(row.anchor_id, row.document_id): dict(row._mapping) for row in conn.execute(held)}
     conn.execute(delete(candidates).where(candidates.c.project_id == project_id))
     rows: dict[tuple[str, str], dict[str, Any]] = {}
@@ -46,7 +50,7 @@ def replace_candidates(
         row = vars(item) | {"project_id": project_id, "status": item.status.value, "wanted": 1, "judged": False, "lease_author": None, "lease_until": 0.0}
         rows[item.anchor_id, item.document_id] = row
     for pair, old in leased.items():
-        if old["document_id"] not in refused:
+        if old["document_id"] not in refused or old["reason"] == HOLES_REASON:
             is_queued = pair in rows and rows[pair]["status"] in _QUEUED
             rows[pair] = rows[pair] | {name: old[name] for name in ("lease_author", "lease_until")} if is_queued else old
     stored = list(rows.values())
@@ -153,6 +157,13 @@ def count_queue(conn: Connection, project_id: str, author: str, *, now: float | 
     leased = (c.project_id == project_id, c.lease_until > at)  # few of many, so that the index of leases is the one to use
     held = conn.execute(select(func.count().filter(_open(project_id, author), c.lease_author != author)).where(*leased)).scalar_one()
     return {"open": int(total) - int(held), "held": int(held)}
+
+
+def count_open_by_reason(conn: Connection, project_id: str, reason: str) -> int:
+    """How many candidates of exactly this reason are in the queue and not judged."""
+    c = candidates.c
+    query = select(func.count()).select_from(candidates).where(c.project_id == project_id, c.judged == false(), c.status.in_(_QUEUED), c.reason == reason)
+    return int(conn.execute(query).scalar_one())
 
 
 def read_blind(conn: Connection, project_id: str, anchor_id: str, author: str) -> frozenset[str]:

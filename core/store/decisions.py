@@ -42,7 +42,7 @@ def read_decisions(
 
 
 def read_own(
-    conn: Connection, project_id: str, author: str, *, label: Label | None = None, source: Source | None = None, limit: int | None = None
+    conn: Connection, project_id: str, author: str, *, label: Label | None = None, sources: Sequence[Source] = (), limit: int | None = None
 ) -> list[Judgement]:
     """One person's words that stand, each as the event that an undo may take back, newest first.
 
@@ -54,8 +54,8 @@ def read_own(
     )
     if label is not None:
         query = query.where(state.c.label == label.value)
-    if source is not None:
-        query = query.where(standing.c.source == source.value)
+    if sources:
+        query = query.where(standing.c.source.in_([source.value for source in sources]))
     query = query.select_from(state.join(standing, standing.c.seq == _standing_seq(state)))
     return [to_judgement(row) for row in conn.execute(query.order_by(standing.c.seq.desc()).limit(limit))]
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from core.curation.snapshot import LabelledAnchor
 from core.curation.split import ensure_split
-from core.evaluation.evaluate import compare_models
+from core.evaluation.comparison import compare_models
 from core.evaluation.systems import BASE
 from core.model import Document, Judgement, Label, ModelKind, ModelRecord, Part, Source
 from core.retrieval.encoder import embed_anchors, embed_documents, load_transformer

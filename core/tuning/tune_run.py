@@ -19,7 +19,7 @@ from sentence_transformers import SentenceTransformer
 from core.curation.near_duplicates import ensure_twins
 from core.curation.snapshot import SnapshotData, read_snapshot, take_snapshot
 from core.curation.split import ensure_split
-from core.evaluation.evaluate import compare_models
+from core.evaluation.comparison import compare_models
 from core.evaluation.guard import list_guard_texts
 from core.evaluation.systems import BASE
 from core.model import Document, ModelRecord, PairsmithError, Part

@@ -28,7 +28,7 @@ from core.retrieval.encoder import embed_anchors, embed_documents
 from core.retrieval.models import ensure_base_model
 from core.retrieval.vectors import Floats
 from core.store import corpus, judgements, projects, value_points
-from core.tuning.adapter import AdapterConfig, AnchorLabels, DevelopmentSet, cross_fit, fit_adapter
+from core.tuning.adapter import Adapter, AdapterConfig, AnchorLabels, DevelopmentSet, cross_fit, fit_adapter
 from core.workspace import Workspace
 
 CHECKPOINTS = 12
@@ -166,16 +166,37 @@ def build_labels(
     return AnchorLabels(positives, sorted(negatives), sorted((alike | left_out) - positives.keys()))
 
 
-def _measure_point(
-    ground: _Ground, state: State, checkpoint: Checkpoint, earlier: Sequence[ValuePoint], config: AdapterConfig, on_step: Callable[[int, int], None]
-) -> ValuePoint:
-    began = time.monotonic()
+def fit_present(workspace: Workspace, project_id: str, config: AdapterConfig | None = None) -> tuple[Adapter, int]:
+    """The adapter of what the training anchors' judgements say now, its step chosen on the development anchors, and on how many anchors it was fitted.
+
+    Raises `PairsmithError` where there are no documents or too few development anchors.
+    """
+    config = config or AdapterConfig()
+    ground = _lay_ground(workspace, project_id, config)
+    if isinstance(ground, str):
+        raise PairsmithError(f"No adapter can be fitted. {ground}")
+    with workspace.store.read() as conn:
+        state = fold_log(judgements.read_log(conn, project_id), judgements.last_seq(conn, project_id))
+    labels = _label_training(ground, state)
+    with threadpool_limits(limits=1, user_api="blas"):
+        adapter = fit_adapter(ground.train_vectors, ground.documents, labels, ground.development, config)
+    return adapter, sum(bool(label.positives) for label in labels)
+
+
+def _label_training(ground: _Ground, state: State) -> list[AnchorLabels]:
+    """What each training anchor teaches."""
     events: dict[str, list[Judgement]] = {anchor.id: [] for anchor in ground.train}
     for (anchor_id, _), event in state.items():
         if anchor_id in events:
             events[anchor_id].append(event)
-    labels = [build_labels(events[anchor.id], ground.row_of, ground.twin_rows) for anchor in ground.train]
-    adapter = fit_adapter(ground.train_vectors, ground.documents, labels, ground.development, config, on_step=on_step)
+    return [build_labels(events[anchor.id], ground.row_of, ground.twin_rows) for anchor in ground.train]
+
+
+def _measure_point(
+    ground: _Ground, state: State, checkpoint: Checkpoint, earlier: Sequence[ValuePoint], config: AdapterConfig, on_step: Callable[[int, int], None]
+) -> ValuePoint:
+    began = time.monotonic()
+    adapter = fit_adapter(ground.train_vectors, ground.documents, _label_training(ground, state), ground.development, config, on_step=on_step)
     base = dict(zip(ground.dev_ids, adapter.scores[0].tolist(), strict=True))
     scores = dict(zip(ground.dev_ids, cross_fit(adapter, ground.development.groups, seed=config.seed).tolist(), strict=True))
     difference = compare_scores(base, scores, ground.groups)

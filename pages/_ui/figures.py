@@ -1,63 +1,108 @@
-"""The figures of a comparison: NDCG@5 with intervals first, every measure explained, and what the verdict rests on."""
+"""The figures of a comparison: NDCG@5 with intervals first, every measure of every system, and what the verdict rests on."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from core.evaluation.verdict import MIN_GAIN
+from core.evaluation.verdict import FEW_JUDGED, MIN_GAIN
 from core.store.artefacts import Openings
 from pages._ui.charts import Interval, draw_intervals
+from pages._ui.outcome import Measured
 
 STILL: dict[str, Any] = {"displaylogo": False, "displayModeBar": False}
 """Chart settings where there is nothing to zoom into."""
 PRIMARY = "ndcg@5"
-FEW_JUDGED = 0.5
-"""Below this share of judged documents the page says that figures are too low."""
 MEASURES = {
     "ndcg@5": ("NDCG@5", "How good the first five are: full answers near the top count most. 1 is the best order there is."),
+    "condensed_ndcg@5": ("NDCG@5, judged only", "The same with unjudged documents taken out of the list. Far above NDCG@5: unjudged hits decide."),
     "ndcg@10": ("NDCG@10", "The same as NDCG@5 over the first ten."),
     "recall@5": ("Recall@5", "Share of all known answers that are among the first five."),
-    "recall@50": ("Recall@50", "Share of all known answers that are among the first fifty: what a re-ranker could still save."),
+    "recall@50": ("Recall@50", "Share of all known answers that are among the first fifty: what a reranker could still save."),
     "rr@10": ("RR@10", "One over the place of the first answer within the first ten: 1 when it leads, 0.5 when it is second."),
     "judged@5": ("Judged@5", "Share of the first five that somebody has judged. Where it is low, unjudged answers count as wrong and figures are too low."),
 }
+COSTS: Mapping[str, tuple[str, str, Callable[[float], str]]] = {
+    "latency_ms": ("Time a query", "Median of a few single queries on the worker's machine, from text to list.", lambda value: f"{value:,.1f} ms"),
+    "added_ms": ("Added by reranking", "The part of it that the reranker takes.", lambda value: f"{value:,.1f} ms"),
+    "bytes_per_document": ("Index a document", "Vectors in float32, or the index of words on disk.", lambda value: f"{value:,.0f} bytes"),
+    "ceiling": ("Best by reranking", "NDCG@5 that a reranker without error would reach on the same lists.", lambda value: f"{value:.3f}"),
+}
 
 
-def draw_figures(test: Mapping[str, Any], openings: Openings) -> None:
-    """NDCG@5 with intervals first, then every measure, then what the verdict rests on."""
-    base, tuned, difference = test["base"], test["tuned"], test["difference"]
+def draw_figures(measured: Measured) -> None:
+    """NDCG@5 with intervals first, then every measure of every system, then what the verdict rests on."""
+    view, (first, second) = measured.view, measured.titles
+    base, tuned, difference = view["base"], view["tuned"], view["difference"]
     name, words = MEASURES[PRIMARY]
     interval = "The range below each figure is its 95 % interval: how far chance alone could move it, resampling anchors that share answers together."
     st.subheader(f"{name} on {difference['n']} held-out anchors", help=f"{words} {interval}")
     columns = st.columns(3)
     for column, title, value, (low, high), form in (
-        (columns[0], "Base", base[PRIMARY], base["interval"], ".3f"),
-        (columns[1], "Tuned", tuned[PRIMARY], tuned["interval"], ".3f"),
+        (columns[0], first, base[PRIMARY], base["interval"], ".3f"),
+        (columns[1], second, tuned[PRIMARY], tuned["interval"], ".3f"),
         (columns[2], "Difference", difference["gain"], (difference["low"], difference["high"]), "+.3f"),
     ):
         column.metric(title, f"{value:{form}}", f"{low:{form}} to {high:{form}}", delta_color="off", delta_arrow="off", border=True)
-    marks = [Interval("Base", base[PRIMARY], *base["interval"]), Interval("Tuned", tuned[PRIMARY], *tuned["interval"])]
-    change = Interval("Tuned minus base", difference["gain"], difference["low"], difference["high"])
-    alt = f"{name} {base[PRIMARY]:.3f} with base, {tuned[PRIMARY]:.3f} with tuned; the difference lies between {change.low:+.3f} and {change.high:+.3f}"
+    marks = [Interval(first, base[PRIMARY], *base["interval"]), Interval(second, tuned[PRIMARY], *tuned["interval"])]
+    change = Interval(f"{second} minus {first.lower()}", difference["gain"], difference["low"], difference["high"])
+    alt = f"{name} {base[PRIMARY]:.3f} with {first}, {tuned[PRIMARY]:.3f} with {second}; the difference lies between {change.low:+.3f} and {change.high:+.3f}"
     st.plotly_chart(draw_intervals(*marks, change, measure=name, least=MIN_GAIN), key="intervals", config=STILL, alt=alt)
     st.caption(f"Lines and the ranges above are 95 % intervals. The shaded band is a difference under {MIN_GAIN}, too small to notice in use.")
-    rows = {"Base": base, "Tuned": tuned}
-    table = pd.DataFrame({key: [row.get(key) for row in rows.values()] for key in MEASURES}, index=list(rows))
-    table.loc["Difference"] = table.loc["Tuned"] - table.loc["Base"]
-    config = {key: st.column_config.NumberColumn(word, help=text, format="%.3f") for key, (word, text) in MEASURES.items()}
-    st.dataframe(table, column_config=config, alt="Every measure for base and tuned, and the difference")
+    draw_columns(view)
     judged = min(base.get("judged@5", 1.0), tuned.get("judged@5", 1.0))
     if judged < FEW_JUDGED:
         st.caption(
             f":material/info: Only {judged:.0%} of the first five were judged by anybody. Unjudged documents count as wrong, so all figures are lower than "
             "the truth; the comparison is fair as long as both systems are judged alike."
         )
-    draw_grounds(test, openings)
+    draw_grounds(view, measured.openings)
+
+
+def draw_columns(test: Mapping[str, Any]) -> None:
+    """Every system a column, every measure, cost and comparison a row."""
+    systems = {item["system"]: item for item in test["systems"]}
+    against = {item["system"]: item for item in test["comparisons"]}
+    rows: dict[str, list[str]] = {}
+    for key, (label, words) in MEASURES.items():
+        if any(key in item for item in systems.values()):
+            rows[label] = [*(_say(item.get(key), lambda value: f"{value:.3f}") for item in systems.values()), words]
+    family = f" Adjusted for {len(against)} comparisons (Holm)." if len(against) > 1 else ""
+    told = [against.get(name) for name in systems]
+    rows["Change in NDCG@5"] = [*("—" if item is None else f"{item['difference']['gain']:+.3f}" for item in told), "Against the reference."]
+    bounds = ["—" if item is None else f"{item['difference']['low']:+.3f} to {item['difference']['high']:+.3f}" for item in told]
+    rows["95 % interval"] = [*bounds, "Of the change. Where it holds 0, chance may be all there is."]
+    rows["p"] = [*("—" if item is None else _say_p(item["adjusted_p"]) for item in told), f"How often chance alone gives as large a change.{family}"]
+    wins = ["—" if item is None else " · ".join(str(item["difference"][key]) for key in ("wins", "ties", "losses")) for item in told]
+    rows["Better · same · worse"] = [*wins, "Anchors."]
+    rows["Verdict"] = [*("Reference" if item is None else item["verdict"]["title"] for item in told), "By the rule below."]
+    for key, (label, words, form) in COSTS.items():
+        if any(item.get(key) is not None for item in systems.values()):
+            rows[label] = [*(_say(item.get(key), form) for item in systems.values()), words]
+    titles = _make_unique([item["title"] for item in systems.values()])
+    table = pd.DataFrame(rows.values(), index=pd.Index(list(rows)), columns=[*titles, "What it says"])
+    config = {"What it says": st.column_config.TextColumn(width="large")}
+    st.dataframe(table, column_config=config, height="content", alt="Every system a column, every measure a row")
+    for item in systems.values():
+        for note in item.get("notes", ()):
+            st.text(f"{item['title']}: {note}")
+
+
+def _say(value: float | None, form: Callable[[float], str]) -> str:
+    return "—" if value is None else form(value)
+
+
+def _say_p(value: float) -> str:
+    return "under 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def _make_unique(titles: list[str]) -> list[str]:
+    """Titles that differ: a table takes no two columns of one name."""
+    return [title if titles.count(title) == 1 else f"{title} ({place + 1})" for place, title in enumerate(titles)]
 
 
 def draw_grounds(test: Mapping[str, Any], openings: Openings) -> None:
@@ -67,7 +112,7 @@ def draw_grounds(test: Mapping[str, Any], openings: Openings) -> None:
         (
             "Better · same · worse",
             f"{difference['wins']} · {difference['ties']} · {difference['losses']}",
-            "Held-out anchors whose NDCG@5 rose, stayed, or fell under the tuned model.",
+            "Held-out anchors whose NDCG@5 rose, stayed, or fell.",
         ),
         (
             "Held-out anchors",
@@ -79,11 +124,7 @@ def draw_grounds(test: Mapping[str, Any], openings: Openings) -> None:
             f"{difference['detectable']:.3f}" if math.isfinite(difference["detectable"]) else "none",
             "The smallest true difference in NDCG@5 that so many anchors would show four times out of five.",
         ),
-        (
-            "p-value",
-            "under 0.001" if difference["p"] < 0.001 else f"{difference['p']:.3f}",
-            "How often flipping the sign of whole groups at random gives as large a difference. Two-sided.",
-        ),
+        ("p-value", _say_p(difference["p"]), "How often flipping the sign of whole groups at random gives as large a difference. Two-sided, not adjusted."),
     ]
     if len(guard) == 2:
         text = "NDCG@5 on a set of everyday questions that is never trained on: a fall means the model forgot general knowledge."

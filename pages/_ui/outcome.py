@@ -1,4 +1,4 @@
-"""The newest measurement of a tuned model: found in the store, with what weakens it and the way to a new one."""
+"""A comparison on the screen: found in the store, with what weakens it and the way to a new one."""
 
 from __future__ import annotations
 
@@ -8,62 +8,73 @@ from typing import Any
 
 import streamlit as st
 
-from core.model import Evaluation, ModelRecord, Part, Run, RunKind, RunStatus
-from core.store import artefacts, judgements, runs
+from core.evaluation.found import Found, find_comparison
+from core.model import ModelRecord, NotFound, RunKind, RunStatus
+from core.store import artefacts, runs
 from pages._ui.page import Page
 from pages._ui.runs import start_run, watch_run
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A comparison that a finished run left: its figures, and the tuned model's evaluation behind them."""
+    """A comparison that a finished run left, and how often the test part was opened by now."""
 
-    run: Run
-    test: Mapping[str, Any]
-    evaluation: Evaluation
-    stale: bool
-    """Whether an answer or a hard negative of a held-out anchor has changed since."""
+    found: Found
     openings: artefacts.Openings
     """How often the test part was opened, for this and every other tuned model of the project."""
 
     @property
-    def ids(self) -> tuple[str, str]:
-        """The evaluations of base and tuned."""
-        return self.test["base"]["evaluation_id"], self.test["tuned"]["evaluation_id"]
+    def view(self) -> Mapping[str, Any]:
+        """The comparison seen from the chosen system, under the names `base` and `tuned`."""
+        return {**self.found.test, "base": self.found.reference, "tuned": self.found.figures, **self.found.comparison}
+
+    @property
+    def titles(self) -> tuple[str, str]:
+        """How the two systems are headed."""
+        return self.found.reference["title"], self.found.figures["title"]
 
 
-def find_measured(page: Page, model_id: str) -> Measured | None:
-    """The newest comparison of the model with the base on the test part, or None where no finished run holds one."""
+def find_measured(page: Page, model_id: str, *, system: str | None = None, run_id: str | None = None) -> Measured | None:
+    """The newest comparison that the model was measured in, or that of the run; seen from `system` where it has it. None where there is none."""
+    try:
+        found = find_comparison(page.workspace, page.project_id, model_id=model_id, run_id=run_id)
+    except NotFound:
+        return None
+    names = {item["system"] for item in found.test["comparisons"]}
+    own = next((item["system"] for item in found.test["systems"] if item["model_id"] == model_id and item["system"] in names), found.system)
     with page.workspace.store.read() as conn:
-        for evaluation in artefacts.list_evaluations(conn, page.project_id, part="test"):
-            if evaluation.model_id != model_id or evaluation.run_id is None:
-                continue
-            run = runs.get_run(conn, evaluation.run_id)
-            test = (run.result or {}).get("test") if run.status == RunStatus.SUCCEEDED else None
-            if test and test["tuned"]["model_id"] == model_id:
-                stale = judgements.count_changes(conn, page.project_id, Part.TEST, evaluation.last_seq) > 0
-                return Measured(run, test, evaluation, stale, artefacts.count_test_openings(conn, page.project_id))
-    return None
+        openings = artefacts.count_test_openings(conn, page.project_id)
+    return Measured(Found(found.run, found.test, system if system in names else own, found.stale), openings)
 
 
 def offer_measuring(page: Page, model: ModelRecord, measured: Measured | None) -> None:
     """Say what weakens the verdict, watch a measurement under way, and offer a new one where it is due."""
     with page.workspace.store.read() as conn:
         started = runs.list_runs(conn, page.project_id, kind=RunKind.EVALUATE, limit=20)
-    own = next((run for run in started if model.id in run.config.get("systems", ())), None)
-    if own and (not own.status.is_over or (own.status != RunStatus.SUCCEEDED and (measured is None or own.created_at > measured.run.created_at))):
+    own = next((run for run in started if any(name.removesuffix("+rerank") == model.id for name in run.config.get("systems", ()))), None)
+    created_at = measured.found.run.created_at if measured else 0.0
+    if own and (not own.status.is_over or (own.status != RunStatus.SUCCEEDED and own.created_at > created_at)):
         watch_run(page, own)
         if not own.status.is_over:
             return
     if measured is None:
         st.info("This model has not been measured on the held-out anchors yet. Measuring takes about a minute.", icon=":material/info:")
-    elif measured.stale:
-        st.warning("Judgements of held-out anchors have changed since this was measured, so the verdict may no longer hold.", icon=":material/update:")
+    elif measured.found.stale:
+        words = " ".join(measured.found.stale)
+        st.warning(f"{words} The verdict may no longer hold.", icon=":material/update:")
     if measured is not None:
         _say_openings(measured.openings)
-    if (measured is None or measured.stale) and st.button("Measure" if measured is None else "Measure again", type="primary", icon=":material/speed:"):
-        start_run(page, RunKind.EVALUATE, {"systems": ["base", model.id], "part": "test"})
+    if (measured is None or measured.found.stale) and st.button(
+        "Measure" if measured is None else "Measure again", type="primary", icon=":material/speed:", help="The same systems on the judgements as they are now."
+    ):
+        start_run(page, RunKind.EVALUATE, repeat_settings(model, measured))
         st.rerun()
+
+
+def repeat_settings(model: ModelRecord, measured: Measured | None) -> dict[str, Any]:
+    """The settings that measure the same systems again; nothing goes to an endpoint again without a new word."""
+    told = (measured.found.test.get("facts", {}) if measured else {}).get("settings")
+    return {**told, "send": False} if told else {"systems": ["base", model.id], "part": "test"}
 
 
 def _say_openings(openings: artefacts.Openings) -> None:

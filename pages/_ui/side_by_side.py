@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 import streamlit as st
 
@@ -21,7 +24,7 @@ TEXT_SHOWN = 600
 
 
 def show_side_by_side(page: Page, query: str, base: ModelRecord, tuned: ModelRecord | None) -> None:
-    """The first `SHOWN` documents of the query under base and, where there is one, tuned. Says so where the worker is away."""
+    """The first `SHOWN` documents of the query under base and, where there is one, tuned, searched now. Says so where the worker is away."""
     models = [base] + ([tuned] if tuned else [])
     try:
         with st.spinner("Searching. The first query after a start takes longer, the models are being loaded.", show_time=True):
@@ -29,36 +32,54 @@ def show_side_by_side(page: Page, query: str, base: ModelRecord, tuned: ModelRec
     except EncoderAway as error:
         st.warning(escape_label(str(error)), icon=":material/cloud_off:")
         return
-    grades = _say_known(page, query)
-    places = [{hit.document.id: hit.rank for hit in result.hits} for result in results]
+    grades = say_known(page, query)
     embedding = _watch_embedding(page) if any(result.note for result in results) else False
-    columns = st.columns(len(models), gap="medium")
-    for number, (column, model, result) in enumerate(zip(columns, models, results, strict=True)):
+    lists = [Listed("Tuned" if number else "Base", model.name, result.hits) for number, (model, result) in enumerate(zip(models, results, strict=True))]
+    notes = [partial(_say_empty, page, model, result, embedding=embedding) for model, result in zip(models, results, strict=True)]
+    draw_lists(lists, grades, shown=SHOWN, notes=notes)
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One system's list for a query: its heading, a line below it, and its hits. A score that is not a number is not drawn."""
+
+    title: str
+    note: str
+    hits: Sequence[Hit]
+
+
+def draw_lists(lists: Sequence[Listed], grades: Mapping[str, int], *, shown: int, notes: Sequence[Callable[[], None]] = ()) -> None:
+    """Lists side by side; each document with what it did between the first list and this one (in the first: between it and the second)."""
+    places = [{hit.document.id: hit.rank for hit in listed.hits} for listed in lists]
+    for number, (column, listed) in enumerate(zip(st.columns(len(lists), gap="medium"), lists, strict=True)):
         with column:
-            st.subheader("Tuned" if number else "Base")
-            st.text(model.name)
-            _say_empty(page, model, result, embedding=embedding)
-            for hit in result.hits[:SHOWN]:
-                _draw_hit(hit, grades, describe_move(hit.rank, places[1 - number].get(hit.document.id), into=bool(number)) if tuned else None)
+            st.subheader(listed.title, anchor=False)
+            st.text(listed.note)
+            if notes:
+                notes[number]()
+            for hit in listed.hits[:shown]:
+                other = places[0 if number else 1].get(hit.document.id) if len(lists) > 1 else None
+                _draw_hit(hit, grades, describe_move(hit.rank, other, into=bool(number), shown=shown) if len(lists) > 1 else None)
 
 
-def describe_move(rank: int, other: int | None, *, into: bool) -> tuple[str, str, str]:
+def describe_move(rank: int, other: int | None, *, into: bool, shown: int = SHOWN) -> tuple[str, str, str]:
     """How a document moved between the lists: words, icon, colour.
 
-    `rank`: its place in this list; `other`: its place in the other, None where it is not among the first `DEPTH`; `into`: this is the tuned list.
+    `rank`: its place in this list; `other`: its place in the other, None where it is not among the first `DEPTH`; `into`: this is the
+    later list; `shown`: how many of each are on the screen.
     """
     if other == rank:
         return "Same place", ":material/drag_handle:", "gray"
     if into:
-        if other is None or other > SHOWN:
-            return f"New in the top {SHOWN}, was {other or f'below {DEPTH}'}", ":material/add_circle:", "blue"
+        if other is None or other > shown:
+            return f"New in the top {shown}, was {other or f'below {DEPTH}'}", ":material/add_circle:", "blue"
         return (f"Up from {other}", ":material/arrow_upward:", "blue") if other > rank else (f"Down from {other}", ":material/arrow_downward:", "orange")
-    if other is None or other > SHOWN:
-        return f"Leaves the top {SHOWN}, then {other or f'below {DEPTH}'}", ":material/do_not_disturb_on:", "orange"
+    if other is None or other > shown:
+        return f"Leaves the top {shown}, then {other or f'below {DEPTH}'}", ":material/do_not_disturb_on:", "orange"
     return (f"Rises to {other}", ":material/arrow_upward:", "blue") if other < rank else (f"Falls to {other}", ":material/arrow_downward:", "orange")
 
 
-def _say_known(page: Page, query: str) -> Mapping[str, int]:
+def say_known(page: Page, query: str) -> Mapping[str, int]:
     """Grades by document id where the query is an anchor, 0 for a hard negative; says which it is."""
     with page.workspace.store.read() as conn:
         anchor = corpus.find_anchor(conn, page.project_id, query.strip())
@@ -106,7 +127,9 @@ def _draw_hit(hit: Hit, grades: Mapping[str, int], move: tuple[str, str, str] | 
                 st.badge("Hard negative", icon=":material/block:", color="red")
             if move:
                 st.badge(move[0], icon=move[1], color=move[2])
-            st.badge(f"{hit.score:.3f}", color="gray", help="Cosine similarity of query and document under this model. Compare it within one list only.")
+            if not math.isnan(hit.score):
+                words = "Cosine similarity of query and document under this model. Compare it within one list only."
+                st.badge(f"{hit.score:.3f}", color="gray", help=words)
         st.text(describe_place(document.id, document.title, list(document.fields.values())))
         st.text(document.text if len(document.text) <= TEXT_SHOWN else document.text[:TEXT_SHOWN] + " …")
 

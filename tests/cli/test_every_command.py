@@ -60,6 +60,7 @@ REPORTS: list[tuple[tuple[str, ...], set[str]]] = [
     (("queue", "small"), {"open", "held", "skipped", "holders"}),
     (("queue", "small", "--bring-back"), {"brought_back", "open"}),
     (("anchors", "list", "small"), {"total", "anchors"}),
+    (("vectors", "small"), {"project", "brought", "systems"}),
     (("judge", "small", *PAIR, "--label", "positive"), {"client_id", "also", "warnings"}),
 ]
 
@@ -93,6 +94,9 @@ def test_a_project_that_is_not_there_is_exit_code_1_with_one_line(call: Call, co
         ("import", "small", "x.csv", "--map", "text"),
         ("snapshot", "diff", "small"),
         ("alike", "small"),
+        ("evaluate", "small", "--queries", "tset"),
+        ("evaluate", "small", "--depth", "5"),
+        ("vectors", "small", "--name", "x"),
         ("backup",),
         ("anchors", "add", "small"),
     ],
@@ -206,3 +210,19 @@ def test_a_failed_run_is_told_with_the_command_that_prints_its_log(call: Call, w
     assert out.splitlines()[0].startswith(f"embed run {run_id}: failed. There is no model folder")
     assert call("log", "small", "--run", run_id)[2].startswith("pairsmith: Project 'small' has no run")
     assert call("log", "small")[2] == "pairsmith: Nothing has run yet.\n"
+
+
+@pytest.mark.usefixtures("helpers")
+def test_an_evaluation_waits_for_its_run_and_a_comparison_reads_what_it_left(call: Call) -> None:
+    code, out, err = call("evaluate", "small", "--system", "base", "--system", "bm25", "--queries", "all", "--json")
+    assert code == 0, err
+    assert "comparisons" in json.loads(out)
+    assert "%" in err
+    found = read_json(call, "compare", "small", "--by", "document.topic", "--anchors", "3")
+    assert (found["system"], len(found["anchors"]), len(found["slices"]), found["stale"]) == ("bm25", 3, 10, [])
+    said = call("compare", "small")[1]
+    assert found["comparisons"][0]["verdict"]["title"] in said
+    assert "At least 10 unrelated held-out anchors" in said
+    code, out, err = call("compare", "small", "--system", "tuned")
+    assert (code, out) == (1, "")
+    assert "was not measured in this run" in err

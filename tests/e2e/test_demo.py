@@ -64,7 +64,7 @@ def test_from_tuning_to_a_verdict_a_query_side_by_side_and_two_maps(
     expect(tab.get_by_role("heading", name="Compare")).to_be_visible()
     verdict = run.result["test"]["verdict"]["title"]
     expect(tab.get_by_role("heading", name=verdict, exact=True)).to_be_visible()
-    tab.get_by_role("tab", name="Try any query").click()
+    tab.get_by_role("tab", name="Before and after").click()
     box = tab.get_by_label("Query", exact=True)
     box.fill("What does the termination schedule say on audit?")
     box.press("Enter")

@@ -3,16 +3,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.curation.review_queue import apply_events, next_records
+from core.evaluation.lists import write_lists
+from core.evaluation.options import EvaluateOptions
 from core.evaluation.significance import compare_scores, mean_interval
-from core.evaluation.verdict import give_verdict
+from core.evaluation.verdict import Evidence, give_verdict
 from core.model import Anchor, Evaluation, Judgement, Label, ModelKind, ModelRecord, Part, RunKind, RunStatus, Source
 from core.retrieval.models import ensure_base_model
-from core.store import artefacts, corpus, judgements, runs
+from core.settings import load_settings
+from core.store import artefacts, candidates, corpus, judgements, runs
 from core.workspace import Workspace
+from pages._ui.figures import MEASURES
 from pages._ui.side_by_side import describe_move
 
 OpenScreen = Callable[..., AppTest]
@@ -99,8 +105,11 @@ def test_figures_come_with_intervals_and_with_words_for_each(open_screen: OpenSc
     assert metrics["General knowledge"].value == "0.750 → 0.745"
     assert metrics["Held-out anchors"].value == "12 in 12 groups"
     assert all(metric.help for metric in app.metric[3:])
-    assert list(app.dataframe[0].value.columns) == ["ndcg@5", "ndcg@10", "recall@5", "recall@50", "rr@10", "judged@5"]
-    assert list(app.dataframe[0].value.index) == ["Base", "Tuned", "Difference"]
+    table = app.dataframe[0].value
+    assert list(table.columns) == ["Base", "Tuned", "What it says"]
+    assert list(table.index)[:6] == ["NDCG@5", "NDCG@10", "Recall@5", "Recall@50", "RR@10", "Judged@5"]
+    assert table.loc["NDCG@5"].tolist()[:2] == ["0.326", "0.719"]
+    assert table.loc["Verdict"].tolist()[:2] == ["Reference", "Better"]
 
 
 def test_anchors_stand_worst_first_with_their_text_letter_for_letter(open_screen: OpenScreen, measured: str) -> None:
@@ -109,7 +118,9 @@ def test_anchors_stand_worst_first_with_their_text_letter_for_letter(open_screen
     app.run()
     assert not app.exception
     table = app.dataframe[0].value
-    assert table.iloc[0].tolist() == [HOSTILE, 0.5, 0.375, -0.125]
+    assert table.iloc[0].tolist()[:4] == [HOSTILE, 0.5, 0.375, -0.125]
+    link = parse_qs(urlsplit(table.iloc[0]["Lists"]).query)
+    assert (link["q"], link["project"], link["system"]) == ([HOSTILE], ["small"], ["tuned"])
     assert table["Difference"].is_monotonic_increasing
     assert not [item for item in [*app.markdown, *app.caption] if "alert(1)" in item.value]
     app.segmented_control(key="compare_order").set_value("Best first").run()
@@ -193,6 +204,175 @@ def test_a_tuned_model_without_figures_offers_to_measure_it(open_screen: OpenScr
     app = open_screen("compare")
     assert not app.exception
     assert [button.label for button in app.button if button.label == "Measure"] == ["Measure"]
+
+
+@pytest.fixture
+def columns(workspace: Workspace, small_project: str) -> str:
+    """A run of four systems with lists, scores and facts, as the worker leaves it; `a1` loses under the tuned model, `a2` gains. Returns the run's id."""
+    add_model(workspace, BASE, ModelKind.BASE, "tiny", 1.0)
+    add_model(workspace, TUNED, ModelKind.TUNED, "tiny tuned", 2.0)
+    anchors = [f"a{n}" for n in range(12)]
+    with workspace.store.write() as conn:
+        corpus.put_anchors(conn, small_project, [Anchor("a1", HOSTILE, fields={"kind": "odd"})])
+        run_id = runs.add_run(conn, small_project, RunKind.EVALUATE, {"systems": ["base", TUNED, "bm25", "base+rerank"]}, now=1000.0)
+        systems = []
+        for place, (name, title, model_id) in enumerate(
+            [("base", "Base", BASE), (TUNED, "Tuned", TUNED), ("bm25", "BM25", "bm25"), ("base+rerank", "Base + rerank", BASE)]
+        ):
+            scores = {anchor: {"ndcg@5": 0.3 + 0.05 * place} for anchor in anchors}
+            if name == TUNED:
+                scores |= {"a1": {"ndcg@5": 0.0}, "a2": {"ndcg@5": 1.0}}
+            mean = sum(values["ndcg@5"] for values in scores.values()) / len(scores)
+            measures = dict.fromkeys(MEASURES, mean)
+            evaluation = Evaluation(f"e{place}", name, model_id, "test", measures, 12, judgements.last_seq(conn, small_project), run_id, 1000.0)
+            artefacts.put_evaluation(conn, small_project, evaluation, scores)
+            write_lists(workspace, f"e{place}", {anchor: [f"d{(n + 5 * place) % 24}" for n in range(12)] for anchor in anchors})
+            reranked = {"ceiling": 0.9, "added_ms": 40.0} if name == "base+rerank" else {}
+            systems.append(
+                {"system": name, "title": title, "model_id": model_id, "evaluation_id": f"e{place}", "n": 12, "interval": [0.2, 0.5], **measures}
+                | {"latency_ms": 1.5, "bytes_per_document": 128.0, "notes": [f"Note of {title}."], **reranked}
+            )
+            if name == "base":
+                base = {anchor: values["ndcg@5"] for anchor, values in scores.items()}
+                continue
+            difference = compare_scores(base, {anchor: values["ndcg@5"] for anchor, values in scores.items()})
+            verdict = give_verdict(difference, evidence=Evidence(None, adjusted_p=0.5, comparisons=3, has_guard=name == TUNED))
+            systems[-1]["comparison"] = {"system": name, "difference": asdict(difference), "adjusted_p": 0.5, "guard": {}, "verdict": asdict(verdict)}
+            systems[-1]["comparison"]["doubts"] = ["This is look number 2 at the test part."] if name == TUNED else []
+        comparisons = [item.pop("comparison") for item in systems[1:]]
+        settings = {"systems": ["base", TUNED, "bm25", "base+rerank"], "part": "test", "reranker": "folder", "depth": 20, "send": True}
+        facts = {
+            "part": "test",
+            "reference": "base",
+            "last_seq": evaluation.last_seq,
+            "snapshot_id": "f" * 64,
+            "settings": settings,
+            "versions": {"torch": "2"},
+        }
+        test = {"base": systems[0], "tuned": systems[1], "systems": systems, "comparisons": comparisons, "facts": facts, "doubts": []}
+        test |= {name: comparisons[0][name] for name in ("difference", "guard", "verdict")}
+        run = runs.claim_run(conn, "worker", lease_s=60, now=1001.0)
+        assert run is not None
+        runs.finish_run(conn, run_id, run.attempt, RunStatus.SUCCEEDED, result={"test": test}, now=1002.0)
+    return run_id
+
+
+def open_tab(open_screen: OpenScreen, name: str, **query: str) -> AppTest:
+    app = open_screen("compare", **query)
+    app.session_state["compare_view"] = name
+    app.run()
+    assert not app.exception
+    return app
+
+
+def test_every_system_is_a_column_with_cost_verdict_and_notes(open_screen: OpenScreen, columns: str) -> None:
+    app = open_screen("compare")
+    assert not app.exception
+    table = app.dataframe[0].value
+    assert list(table.columns) == ["Base", "Tuned", "BM25", "Base + rerank", "What it says"]
+    assert table.loc["Time a query"].tolist()[:4] == ["1.5 ms"] * 4
+    assert table.loc["Added by reranking"].tolist()[:4] == ["—", "—", "—", "40.0 ms"]
+    assert table.loc["Best by reranking"].tolist()[3] == "0.900"
+    assert table.loc["Index a document"].tolist()[0] == "128 bytes"
+    assert "Adjusted for 3 comparisons (Holm)" in table.loc["p", "What it says"]
+    assert "Base + rerank: Note of Base + rerank." in [item.value for item in app.text]
+    assert "look number 2" in " ".join(item.value for item in app.caption)
+    assert any("conditions of a better system are met" in item.label for item in app.expander)
+
+
+def test_another_system_can_be_looked_at_and_the_address_keeps_it(open_screen: OpenScreen, columns: str) -> None:
+    app = open_screen("compare")
+    app.selectbox(key=f"compare_system-{columns}").set_value("bm25").run()
+    assert not app.exception
+    assert {metric.label for metric in app.metric} >= {"Base", "BM25"}
+    assert app.query_params["system"] == ["bm25"]
+    assert {metric.label for metric in open_screen("compare", system="base+rerank", run=columns).metric} >= {"Base + rerank"}
+
+
+def test_slices_are_listed_by_fields_of_questions_and_answers(open_screen: OpenScreen, columns: str) -> None:
+    app = open_tab(open_screen, "Slices")
+    assert app.selectbox(key="slice_field").options == ["kind (of the question)", "topic (of the answer)"]
+    assert app.dataframe[0].value[["Value", "Anchors"]].to_numpy().tolist() == [["odd", 1]]
+    app.selectbox(key="slice_field").set_value("document.topic").run()
+    assert len(app.dataframe[0].value) == 10
+
+
+def test_telling_queries_show_the_biggest_loss_as_well_as_the_biggest_gain_and_open_both_lists(open_screen: OpenScreen, columns: str) -> None:
+    app = open_tab(open_screen, "Before and after")
+    assert [item.value for item in app.markdown if item.value.startswith("**Biggest")] == ["**Biggest gains**", "**Biggest losses**"]
+    assert HOSTILE in [item.value for item in app.text]
+    app.button(key="tell-a1").click().run()
+    assert not app.exception
+    assert app.text_input(key="q").value == HOSTILE
+    assert [item.value for item in app.subheader] == ["Base", "Tuned"]
+    badges = [item.value for item in app.markdown if "badge" in item.value]
+    assert any("Up from 6" in item for item in badges)
+    assert any("New in the top 10" in item for item in badges)
+    assert not [item for item in [*app.markdown, *app.caption] if "alert(1)" in item.value]
+
+
+def test_a_measured_query_in_the_address_shows_the_lists_that_were_measured_without_a_worker(open_screen: OpenScreen, columns: str) -> None:
+    app = open_screen("compare", q="What does the contract say on liability?", run=columns)
+    assert not app.exception
+    assert not app.warning
+    app.multiselect(key=f"side-by-side-{columns}-{TUNED}").set_value(["base", TUNED, "base+rerank"]).run()
+    assert [item.value for item in app.subheader] == ["Base", "Tuned", "Base + rerank"]
+
+
+def test_holes_go_into_the_review_queue_in_one_click_and_their_judgements_make_the_figures_stale(
+    open_screen: OpenScreen, columns: str, workspace: Workspace
+) -> None:
+    app = open_screen("compare")
+    said = next(item.value for item in app.markdown if "were judged by nobody" in item.value)
+    app.button(key="judge-holes").click().run()
+    assert not app.exception
+    with workspace.store.read() as conn:
+        waiting = candidates.count_queue(conn, "small", "local")["open"]
+    assert said.startswith(f"**{waiting} of ")
+    assert any(f"{waiting} wait in the review queue" in item.label for item in app.page_link)
+    (record,) = next_records(workspace, "small", "local", n=1)
+    event = {"client_id": "hole-event-1", "anchor_id": record.anchor_id, "document_id": record.document_id, "label": "positive", "grade": 3}
+    with workspace.store.write() as conn:
+        corpus.set_parts(conn, "small", {f"a{n}": Part.TEST for n in range(12)})
+    assert apply_events(workspace, "small", "local", [event]).stored == ["hole-event-1"]
+    app = open_screen("compare")
+    assert "1 judgements of the measured anchors changed since." in app.warning[0].value
+    next(button for button in app.button if button.label == "Measure again").click().run()
+    with workspace.store.read() as conn:
+        queued = runs.list_runs(conn, "small", kind=RunKind.EVALUATE)[0]
+    assert queued.config == {"systems": ["base", TUNED, "bm25", "base+rerank"], "part": "test", "reranker": "folder", "depth": 20, "send": False}
+
+
+def test_where_the_figures_come_from_is_listed(open_screen: OpenScreen, columns: str) -> None:
+    app = open_tab(open_screen, "Where from")
+    rows = dict(app.dataframe[0].value.to_numpy().tolist())
+    assert rows["Run"] == columns
+    assert "snapshot ffffffffffff" in rows["Judgements"]
+    assert rows["Setting: reranker"] == "folder"
+    assert rows["Version of torch"] == "2"
+    assert rows["Evaluation of BM25"].startswith("e2")
+
+
+def test_more_systems_are_chosen_and_measured_and_an_endpoint_waits_for_a_word(
+    open_screen: OpenScreen, measured: str, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PAIRSMITH_EMBEDDINGS_URL", "http://127.0.0.1:9/v1")
+    load_settings.cache_clear()
+    app = open_screen("compare")
+    app.multiselect(key=f"columns-{TUNED}").set_value([TUNED, "bm25"]).run()
+    app.text_input(key="reranker").set_value("folder").run()
+    app.text_input(key="endpoint_model").set_value("text-embedding-3-small").run()
+    assert not app.exception
+    plan = next(item.value for item in app.info if "Sent are the texts alone" in item.value)
+    assert "24 documents" in plan
+    assert app.button(key="measure-columns").disabled
+    next(item for item in app.checkbox if item.label.startswith("Send these texts")).check().run()
+    app.button(key="measure-columns").click().run()
+    assert not app.exception
+    with workspace.store.read() as conn:
+        (run,) = runs.list_runs(conn, measured, kind=RunKind.EVALUATE)
+    names = ["base", TUNED, "bm25", "endpoint:text-embedding-3-small"]
+    assert run.config == EvaluateOptions([*names, *(f"{name}+rerank" for name in names)], "test", "base", "folder", 50, True).to_json()
 
 
 def test_a_query_in_the_address_is_asked_at_once_and_a_missing_worker_is_said(open_screen: OpenScreen, measured: str) -> None:

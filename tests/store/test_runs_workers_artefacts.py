@@ -237,6 +237,18 @@ def test_openings_of_the_test_part_count_every_tuned_model_and_figures_on_all_an
         assert artefacts.count_test_openings(conn, project) == artefacts.Openings(3, 2)
 
 
+def test_all_figures_of_a_run_are_one_opening_and_an_adapter_is_trained_too(store: Store, project: str):
+    rows = [("b", "r1"), ("t", "r1"), ("t", "r1"), ("adapter:1", "r2"), ("bm25", "r3"), ("t", "r2")]
+    with store.write() as conn:
+        for name, kind in (("b", ModelKind.BASE), ("t", ModelKind.TUNED)):
+            artefacts.put_model(conn, project, ModelRecord(name, name, kind, "/nowhere", 32, 64))
+        for place, (name, run_id) in enumerate(rows):
+            artefacts.put_evaluation(conn, project, Evaluation(f"o{place}", name, name, "test", {}, 2, 0, run_id, 1.0), {})
+        artefacts.put_evaluation(conn, project, Evaluation("dev", "t", "t", "dev", {}, 2, 0, "r4", 1.0), {})
+        assert artefacts.count_test_openings(conn, project) == artefacts.Openings(2, 2)
+        assert artefacts.count_part_openings(conn, project) == 3
+
+
 def test_changes_between_two_evaluations_are_paged_from_the_worst_or_the_best(store: Store, project: str):
     scores = {"b": {"a0": 0.5, "a1": 0.5, "a2": 0.5}, "t": {"a0": 0.5, "a1": 0.0, "a2": 1.0}}
     with store.write() as conn:
