@@ -11,18 +11,20 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from pathlib import Path
 
 CHOICES: dict[str, dict[str, object]] = {
     "default": {},
-    "short": {"epochs": 2, "learning_rate": 5e-5},
-    "rate-5e-5": {"learning_rate": 5e-5},
+    "long": {"epochs": 3, "learning_rate": 3e-5, "evaluations": 6},
     "no-negatives": {"negatives": 0},
+    "one-negative": {"negatives": 1},
     "generic-30": {"generic_share": 0.3},
 }
 """Changes to the settings that defaults are chosen among."""
+Cell = tuple[str, str, int]
 COLLECTIONS = ("sample", "cranfield", "stackfaq")
 RECIPES = ("base", "article", "ours")
 
@@ -43,12 +45,7 @@ def main() -> int:
         return 0
     recipes = [f"choose:{name}" for name in chosen.choose or CHOICES] if chosen.choose is not None else list(RECIPES)
     cells = [(name, recipe, seed) for seed, name, recipe in product(range(chosen.seeds), chosen.collections, recipes) if recipe != "base" or seed == 0]
-    missing = [] if chosen.table else [cell for cell in cells if not cell_path(chosen.work, *cell).exists()]
-    if missing:
-        from tests.bench.quality.prepare import prepare
-
-        for name in dict.fromkeys(name for name, _, _ in missing):
-            prepare(name, chosen.work)
+    missing = [] if chosen.table else list_missing(chosen.work, cells)
     with ThreadPoolExecutor(chosen.jobs) as pool:
         failed = sum(pool.map(lambda cell: start_cell(chosen.work, *cell), missing))
     from tests.bench.quality.table import print_choices, print_table
@@ -58,6 +55,23 @@ def main() -> int:
     else:
         print_choices(chosen.work, chosen.collections, recipes, chosen.seeds)
     return 1 if failed else 0
+
+
+def list_missing(work: Path, cells: Sequence[Cell]) -> list[Cell]:
+    """The cells that are not done, or were done with other settings than now."""
+    from tests.bench.quality.prepare import prepare
+    from tests.bench.quality.trainings import name_settings
+
+    found = []
+    for name in dict.fromkeys(name for name, _, _ in cells):
+        data = prepare(name, work)
+        for cell in (item for item in cells if item[0] == name):
+            _, recipe, seed = cell
+            kind, changes = ("ours", CHOICES[recipe.removeprefix("choose:")]) if recipe.startswith("choose:") else (recipe, None)
+            path = cell_path(work, *cell)
+            if not path.exists() or json.loads(path.read_text(encoding="utf-8")).get("settings") != name_settings(data, kind, seed, changes):
+                found.append(cell)
+    return sorted(found, key=cells.index)
 
 
 def cell_path(work: Path, name: str, recipe: str, seed: int) -> Path:
