@@ -32,7 +32,9 @@ class Settings(BaseSettings):
     )
     start_worker: bool = Field(default=True, description="The launcher starts a worker when none is alive; false where the worker is a service of its own.")
     lease_s: float = Field(default=30.0, gt=0, description="A run whose process has not reported for this long is taken over.")
-    cancel_grace_s: float = Field(default=30.0, ge=0, description="Between a polite stop and a kill of a cancelled run.")
+    cancel_grace_s: float = Field(
+        default=600.0, ge=0, description="Between a polite stop and a kill of a cancelled run: longer than its longest step, so that it can keep its best."
+    )
     poll_s: float = Field(default=0.5, gt=0, description="How often a worker looks for work.")
     attempts: int = Field(default=3, ge=1, description="How often a run that dies is started again before it counts as failed.")
     guard_folder: Path | None = Field(

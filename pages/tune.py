@@ -50,8 +50,10 @@ def read_state() -> tuple[int, ...]:
 def read_measured() -> tuple[float | None, float | None]:
     """Texts a second of the newest tuning run here, and the share of documents cut as the newest embedding run counted; None where there is none."""
     with page.workspace.store.read() as conn:
-        tuned, embedded = (runs.newest_success(conn, page.project_id, kind) for kind in (RunKind.TUNE, RunKind.EMBED))
-    speed = ((tuned.result or {}).get("train") or {}).get("texts_per_s") if tuned else None
+        tuned = runs.list_runs(conn, page.project_id, kind=RunKind.TUNE, limit=PAST)
+        embedded = runs.newest_success(conn, page.project_id, RunKind.EMBED)
+    speeds = [((run.result or {}).get("train") or {}).get("texts_per_s") for run in tuned]
+    speed = next(filter(None, speeds), None)
     return speed, (embedded.result or {}).get("cut_share") if embedded else None
 
 
@@ -92,6 +94,8 @@ def draw_launch(*, is_next: bool = True) -> None:
     if config and not report.blocks:
         source = "at the speed of the newest run here" if read_measured()[0] else "at the speed of two processor cores, as no run was measured here yet"
         cost = f"about {format_seconds(report.seconds)} {source}, about {report.memory_gb:.1f} GB of memory"
+        if config.method == "adapter":
+            cost = f"about {format_seconds(report.seconds)} once the documents are encoded"
         st.caption(f"{report.rows:,} pairs to learn from, {report.steps:,} steps, {cost}.")
     kind = "primary" if is_next and recipe.config else "secondary"
     words = "Start tuning" if recipe.config else "Tune all the same"

@@ -13,6 +13,7 @@ from core.cli.output import Out
 from core.curation.history import recall_event, take_back_event
 from core.curation.snapshot import is_whole, read_snapshot, rebuild_snapshot, snapshot_path, take_snapshot
 from core.curation.snapshot_diff import diff_snapshots
+from core.curation.split import ensure_split
 from core.model import Label, PairsmithError, Snapshot
 from core.store import artefacts, history
 from core.store.history import EventFilter, PastEvent
@@ -64,6 +65,7 @@ def history_(
 def snapshot_take(project: ProjectName, json: Json = False) -> None:
     """Fix the judgements as they are now."""
     workspace = open_project(project)
+    ensure_split(workspace, project)
     snapshot = take_snapshot(workspace, project)
     if not snapshot.counts["anchors"]:
         raise PairsmithError("No anchor has an answer yet, so the snapshot is empty. Label answers first.")

@@ -1,7 +1,7 @@
 """What a project knows of search, for the clumping report: anchors set apart for development, and the scores that held-out anchors got already.
 
 Invariant: the test part is not opened for a map. The gap is measured on development anchors; what tuning did to search is read from the newest
-evaluations of both models on the test part, where there are any.
+run that measured both models on the test part, where there is one: one run, so one truth.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from core.curation.split import plan_split
 from core.evaluation.measures import PRIMARY
+from core.evaluation.systems import RERANK
 from core.geometry.clumps import Search, SearchScores
 from core.geometry.gap import Questions
 from core.model import Document, ModelRecord, Part
@@ -41,10 +42,19 @@ def read_scores(workspace: Workspace, project_id: str, records: tuple[ModelRecor
     """NDCG@5 of held-out anchors as last measured for both models, and what answers them among the `measured` documents (row by id); None without both."""
     with workspace.store.read() as conn:
         found = artefacts.list_evaluations(conn, project_id, part=Part.TEST.value)
-        newest = [next((item for item in found if item.model_id == record.id), None) for record in records]
-        if newest[0] is None or newest[1] is None:
+        pair = next(
+            (
+                (before, after)
+                for after in found
+                if after.model_id == records[1].id and after.run_id is not None and not after.system.endswith(RERANK)
+                for before in found
+                if before.model_id == records[0].id and before.run_id == after.run_id and not before.system.endswith(RERANK)
+            ),
+            None,
+        )
+        if pair is None:
             return None
-        base, tuned = (artefacts.read_scores(conn, item.id, PRIMARY) for item in newest if item)
+        base, tuned = (artefacts.read_scores(conn, item.id, PRIMARY) for item in pair)
         qrels = judgements.read_qrels(conn, project_id)
     answers = {anchor: frozenset(measured[item] for item, grade in qrels.get(anchor, {}).items() if grade > 0 and item in measured) for anchor in base}
     return SearchScores(base, tuned, answers, plan_split(workspace, project_id).groups)

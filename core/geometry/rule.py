@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from core.evaluation.significance import Difference
+from core.evaluation.significance import Difference, adjust_holm
 from core.geometry.gap import Gap
 from core.geometry.hotspots import COLLAPSED, Hotspot
 
@@ -21,6 +21,8 @@ OFFSET_NOTE = 0.15
 GAP_AMBER, GAP_RED = 0.02, 0.10
 FEW_ANSWERED = 5
 """Unrelated anchors answered in a hotspot, below which nothing is said of what it does to search."""
+LEVEL = 0.05
+"""p below which the loss of a hotspot's anchors is taken for real, adjusted for their number."""
 LEVELS = ("green", "note", "amber", "red")
 
 Finding = tuple[str, str]
@@ -88,12 +90,14 @@ def judge_gap(gap: Gap | None) -> list[Finding]:
 
 
 def judge_hotspots(hotspots: Sequence[Hotspot], effect: Effect | None) -> list[Finding]:
-    """Each hotspot is amber; red where the anchors answered there lost."""
+    """Each hotspot is amber; red where the anchors answered there surely lost, however many hotspots there are to find a loss in (Holm 1979)."""
     found: list[Finding] = []
     differences = list(effect.hotspots) if effect else [None] * len(hotspots)
+    enough = [here for here in differences if here is not None and here.groups >= FEW_ANSWERED]
+    sure = {id(here) for here, p in zip(enough, adjust_holm([here.p for here in enough]), strict=True) if here.high < 0 and p < LEVEL}
     for spot, here in zip(hotspots, differences, strict=True):
         reason = f"{len(spot.rows)} documents came {spot.closer:.1f} times closer together than the rest of the space"
-        if here is not None and here.groups >= FEW_ANSWERED and here.high < 0:
+        if here is not None and id(here) in sure:
             found.append(("red", f"{reason}, and the {here.n} anchors answered there lost {-here.gain:.3f} NDCG@5."))
         else:
             found.append(("amber", f"{reason}."))

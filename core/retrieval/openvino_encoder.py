@@ -29,6 +29,8 @@ MOST_OFF = 1e-5
 """The most a number of a vector may differ: the library's own differ by a tenth of that as a text stands in one batch or another."""
 PROBES = ("", "A clause.", "Who pays for it, and when?", *(" ".join(["The parties agree on clause", *map(str, range(size))]) for size in (3, 11, 40, 120, 400)))
 """Texts it is compared on, from none to longer than a model reads."""
+PROMPT = "Represent this sentence: "
+"""It is compared with a prompt too: a model may leave the prompt out of its pooling, which a graph does not see."""
 INT8 = "openvino_int8.xml"
 """The graph of a quantised model, in the model's folder."""
 _TENSORS = ("input_ids", "attention_mask", "token_type_ids")
@@ -100,11 +102,12 @@ class OpenVinoEncoder(Graph):
     def __init__(self, model: SentenceTransformer) -> None:
         names = list_tensors(model)
         super().__init__(model, names, convert_model(model, names))
-        self._require_agreement()
+        for prompt in ("", PROMPT):
+            self._require_agreement(prompt)
 
-    def _require_agreement(self) -> None:
-        wanted: Any = self._model.encode(list(PROBES), normalize_embeddings=True, show_progress_bar=False)
-        found = np.concatenate([self.encode_batch(PROBES), self.encode_batch(PROBES[2:3])])
+    def _require_agreement(self, prompt: str) -> None:
+        wanted: Any = self._model.encode(list(PROBES), prompt=prompt or None, normalize_embeddings=True, show_progress_bar=False)
+        found = np.concatenate([self.encode_batch(PROBES, prompt), self.encode_batch(PROBES[2:3], prompt)])
         off = float(np.abs(found - np.concatenate([wanted, wanted[2:3]])).max())
         if not off <= MOST_OFF:
             raise PairsmithError(f"OpenVINO gives vectors that differ by up to {off:.1e} from the library's, more than {MOST_OFF:.0e}.")

@@ -10,19 +10,19 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
-from core.curation.snapshot import LabelledAnchor
 from core.curation.split import ensure_split
 from core.evaluation.comparison import compare_models
 from core.evaluation.systems import BASE
-from core.model import Document, Judgement, Label, ModelKind, ModelRecord, Part, Source
+from core.model import Document, ModelKind, ModelRecord, PairsmithError, Part
 from core.retrieval.encoder import embed_anchors, embed_documents, load_transformer
 from core.retrieval.vectors import Floats
 from core.tuning.adapter import Adapter, AdapterConfig, AnchorLabels, DevelopmentSet, cross_fit, fit_adapter
 from core.tuning.config import TuneConfig, choose_scale
+from core.tuning.dataset import Lesson, list_lessons
 from core.tuning.extras import Extras
 from core.tuning.save import Provenance, save_tuned
-from core.tuning.value_meter import build_labels
 from core.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -36,14 +36,15 @@ def tune_adapter(
 ) -> dict[str, Any]:
     """Fit, save and give the verdict. Returns what the run shows, as `core.tuning.tune_run.run_tuning`."""
     snapshot, config = made.snapshot, made.config
-    train, dev = snapshot.part(Part.TRAIN), snapshot.part(Part.DEV)
+    dev = snapshot.part(Part.DEV)
+    lessons = list_lessons(snapshot, config.min_grade, twins, extras).lessons
+    if not lessons:
+        raise PairsmithError("There is nothing to train on: no anchor of the training part has an answer. Label answers on the label page first.")
     row_of = {document.id: row for row, document in enumerate(documents)}
-    members: dict[str, list[int]] = {}
-    for document_id, group in twins.items():
-        if document_id in row_of:
-            members.setdefault(group, []).append(row_of[document_id])
-    twin_rows = {document_id: members[group] for document_id, group in twins.items() if group in members}
-    labels = [_label(anchor, row_of, twin_rows, extras.ambiguous.get(anchor.id, ()), config.min_grade) for anchor in train]
+    rows_named: dict[str, list[int]] = {}
+    for document_id, row in row_of.items():
+        rows_named.setdefault(twins.get(document_id, document_id), []).append(row)
+    labels = [_label(lesson, row_of, rows_named) for lesson in lessons]
     groups = ensure_split(workspace, made.project_id).groups
     development = DevelopmentSet(
         queries=embed_anchors(workspace, made.base, [anchor.text for anchor in dev]),
@@ -51,10 +52,16 @@ def tune_adapter(
         groups=[groups.get(anchor.id, anchor.id) for anchor in dev],
     )
     vectors = embed_documents(workspace, made.base, documents)
-    queries = embed_anchors(workspace, made.base, [anchor.text for anchor in train])
+    queries = embed_anchors(workspace, made.base, [lesson.anchor.text for lesson in lessons])
     settings = AdapterConfig(scale=choose_scale(config, made.base), seed=config.seed)
     speaker.stage("Training", settings.steps)
-    adapter = fit_adapter(queries, vectors, labels, development, settings, on_step=lambda step, total: speaker.report(step, total, "Training"))
+    with threadpool_limits(limits=1, user_api="blas"):  # as the value meter: the same matrix on every machine, and no waiting for a busy one's other cores
+        adapter = fit_adapter(queries, vectors, labels, development, settings, on_step=lambda step, total: speaker.report(step, total, "Training"))
+    if adapter.step == 0:
+        raise PairsmithError(
+            "No step of the adapter did better on the development anchors than the base model, so there is no adapter to keep. Label or review more, or tune "
+            "the whole model."
+        )
     fair = cross_fit(adapter, development.groups, seed=config.seed)
     speaker.report(settings.steps, settings.steps, "Training", {"dev_ndcg@5": [[step, value] for step, value in adapter.curve]})
     speaker.stage("Saving the model")
@@ -90,11 +97,12 @@ def build_model(base: ModelRecord, weights: Floats) -> SentenceTransformer:
     return model
 
 
-def _label(anchor: LabelledAnchor, row_of: Mapping[str, int], twin_rows: Mapping[str, Sequence[int]], ambiguous: Sequence[str], min_grade: int) -> AnchorLabels:
-    said = [(document_id, Label.POSITIVE, grade) for document_id, grade in anchor.positives.items()]
-    said += [(document_id, Label.HARD_NEGATIVE, 0) for document_id in anchor.hard_negatives]
-    said += [(document_id, Label.AMBIGUOUS, 0) for document_id in ambiguous]
-    return build_labels([Judgement("", anchor.id, item, label, grade, Source.IMPORT) for item, label, grade in said], row_of, twin_rows, min_grade=min_grade)
+def _label(lesson: Lesson, row_of: Mapping[str, int], rows_named: Mapping[str, Sequence[int]]) -> AnchorLabels:
+    """The answers with their grades, the reviewed negatives, and masked what is neither: other answers, near-duplicates of any, and what is in doubt."""
+    grades = lesson.anchor.positives
+    positives = {row_of[item]: float(grades[item]) for item in lesson.chosen if item in row_of}
+    masked = {row for name in lesson.known | lesson.doubtful for row in rows_named.get(name, ())}
+    return AnchorLabels(positives, [row_of[item] for item in lesson.reviewed if item in row_of], sorted(masked - positives.keys()))
 
 
 def _describe(adapter: Adapter) -> dict[str, Any]:

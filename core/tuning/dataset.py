@@ -59,6 +59,65 @@ def build_rows(snapshot: SnapshotData, config: TuneConfig, twins: Mapping[str, s
     return list(rows)
 
 
+@dataclass(frozen=True)
+class Lesson:
+    """What one training anchor may teach, whatever is trained on it."""
+
+    anchor: LabelledAnchor
+    chosen: Sequence[str]
+    """Answers to train on."""
+    reviewed: Sequence[str]
+    """Reviewed hard negatives that contradict nothing and answer no held-out anchor."""
+    known: frozenset[str]
+    """All answers of the anchor and its paraphrases, by near-duplicate group where they are in one, else by id."""
+    doubtful: frozenset[str]
+    """Documents, named likewise, that are no clear negative."""
+    group: str
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """The lessons of a snapshot, and what was kept out of them, as `RowPlan` has it."""
+
+    lessons: Sequence[Lesson]
+    held_documents: frozenset[str]
+    contradictions: Sequence[tuple[str, str]]
+    kept_back: int
+    same_question: Sequence[str]
+
+
+def list_lessons(snapshot: SnapshotData, min_grade: int, twins: Mapping[str, str] | None = None, extras: Extras | None = None) -> Lessons:
+    """What may be taught of the training part. The rules against leaks and contradictions stand here, for every way of training."""
+    groups, extra = twins or {}, extras or Extras()
+
+    def name(document_id: str) -> str:
+        return groups.get(document_id, document_id)
+
+    held_out = [anchor for anchor in snapshot.anchors if anchor.part != Part.TRAIN]
+    held_documents = frozenset(name(document_id) for anchor in held_out for document_id in anchor.positives)
+    held_questions = {key for anchor in held_out for key in (normalize_text(anchor.text), _kin(anchor))}
+    answers: dict[str, set[str]] = {}
+    for anchor in snapshot.part(Part.TRAIN):
+        answers.setdefault(_kin(anchor), set()).update(map(name, anchor.positives))
+    lessons: list[Lesson] = []
+    contradictions: list[tuple[str, str]] = []
+    same_question: list[str] = []
+    kept_back = 0
+    for anchor in snapshot.part(Part.TRAIN):
+        if not held_questions.isdisjoint((normalize_text(anchor.text), _kin(anchor))):
+            same_question.append(anchor.id)
+            continue
+        known = frozenset(answers[_kin(anchor)])
+        contradictions += [(anchor.id, document_id) for document_id in anchor.hard_negatives if name(document_id) in known]
+        kept_back += sum(name(document_id) in held_documents and name(document_id) not in known for document_id in anchor.hard_negatives)
+        doubtful = frozenset(map(name, extra.ambiguous.get(anchor.id, ())))
+        reviewed = [document_id for document_id in anchor.hard_negatives if name(document_id) not in held_documents | known | doubtful]
+        best = max(anchor.positives.values())
+        chosen = [document_id for document_id, grade in anchor.positives.items() if grade >= min(min_grade, best)]
+        lessons.append(Lesson(anchor, chosen, reviewed, known, doubtful, _kin(anchor)))
+    return Lessons(lessons, held_documents, contradictions, kept_back, same_question)
+
+
 def plan_rows(snapshot: SnapshotData, config: TuneConfig, twins: Mapping[str, str] | None = None, extras: Extras | None = None) -> RowPlan:
     """One row for each answer of grade `min_grade` or more (an anchor with only lower ones keeps its best).
 
@@ -70,32 +129,16 @@ def plan_rows(snapshot: SnapshotData, config: TuneConfig, twins: Mapping[str, st
     def name(document_id: str) -> str:
         return groups.get(document_id, document_id)
 
-    held_out = [anchor for anchor in snapshot.anchors if anchor.part != Part.TRAIN]
-    held_documents = {name(document_id) for anchor in held_out for document_id in anchor.positives}
-    held_questions = {key for anchor in held_out for key in (normalize_text(anchor.text), _kin(anchor))}
-    answers: dict[str, set[str]] = {}
-    for anchor in snapshot.part(Part.TRAIN):
-        answers.setdefault(_kin(anchor), set()).update(map(name, anchor.positives))
+    found = list_lessons(snapshot, config.min_grade, twins, extras)
     rng = random.Random(config.seed)
     rows: list[Row] = []
-    contradictions: list[tuple[str, str]] = []
-    same_question: list[str] = []
-    kept_back = unreviewed = 0
-    for anchor in snapshot.part(Part.TRAIN):
-        if not held_questions.isdisjoint((normalize_text(anchor.text), _kin(anchor))):
-            same_question.append(anchor.id)
-            continue
-        known = answers[_kin(anchor)]
-        contradictions += [(anchor.id, document_id) for document_id in anchor.hard_negatives if name(document_id) in known]
-        kept_back += sum(name(document_id) in held_documents and name(document_id) not in known for document_id in anchor.hard_negatives)
-        doubtful = frozenset(map(name, extra.ambiguous.get(anchor.id, ())))
-        reviewed = [document_id for document_id in anchor.hard_negatives if name(document_id) not in held_documents | known | doubtful]
+    unreviewed = 0
+    for lesson in found.lessons:
+        anchor, reviewed = lesson.anchor, list(lesson.reviewed)
         rng.shuffle(reviewed)
-        banned = held_documents | known | doubtful | set(map(name, reviewed))
+        banned = found.held_documents | lesson.known | lesson.doubtful | set(map(name, reviewed))
         mined = [document_id for document_id in extra.unreviewed.get(anchor.id, ()) if name(document_id) not in banned]
-        best = max(anchor.positives.values())
-        chosen = [document_id for document_id, grade in anchor.positives.items() if grade >= min(config.min_grade, best)]
-        for turn, document_id in enumerate(chosen):
+        for turn, document_id in enumerate(lesson.chosen):
             picked = _take_turn(reviewed, turn, config.negatives)
             filled = _take_turn(mined, turn, config.negatives - len(picked))
             unreviewed += len(filled)
@@ -107,12 +150,12 @@ def plan_rows(snapshot: SnapshotData, config: TuneConfig, twins: Mapping[str, st
                     texts,
                     anchor.id,
                     shown=frozenset(map(name, [document_id, *picked, *filled])),
-                    answers=frozenset(known),
-                    group=_kin(anchor),
-                    ambiguous=doubtful,
+                    answers=lesson.known,
+                    group=lesson.group,
+                    ambiguous=lesson.doubtful,
                 )
             )
-    return RowPlan(rows, contradictions, kept_back, same_question, unreviewed)
+    return RowPlan(rows, found.contradictions, found.kept_back, found.same_question, unreviewed)
 
 
 def group_by_count(rows: Sequence[Row], *, least: int = 1, prefix: str = "pairs") -> Mapping[str, list[Row]]:

@@ -63,6 +63,8 @@ class Preflight:
     """Anchors with an answer, by part."""
     dev: int = 0
     test: int = 0
+    test_groups: int = 0
+    """Groups of test anchors that share answers: the unit of the verdict."""
     hard_negatives: int = 0
     """Reviewed hard negatives of the training part."""
     rows: int = 0
@@ -76,8 +78,8 @@ class Preflight:
 
     @property
     def detectable(self) -> float:
-        """The smallest true difference in NDCG@5 that the test anchors show four times out of five; infinite without any."""
-        return detectable_difference(self.test)
+        """The smallest true difference in NDCG@5 that the unrelated test anchors show four times out of five; infinite without any."""
+        return detectable_difference(self.test_groups)
 
     @property
     def blocks(self) -> list[Finding]:
@@ -117,7 +119,8 @@ def run_preflight(
     twins = read_twins(workspace, project_id) or {}
     extras = gather_extras(workspace, project_id, data, unreviewed=config.unreviewed_negatives)
     plan = plan_rows(data, config, twins, extras)
-    findings += _check_parts(data, documents)
+    test_groups = len({split.groups[anchor.id] for anchor in data.part(Part.TEST)})
+    findings += _check_parts(data, documents, test_groups)
     findings += _check_leaks(data, plan, twins, split)
     findings += _check_labels(data, plan, config, extras)
     findings += _check_duplicates(data, documents)
@@ -137,19 +140,23 @@ def run_preflight(
         anchor_tokens, document_tokens = (
             fmean(estimate_tokens(texts) or [0]) for texts in ([a.text for a in data.anchors], [doc.content for doc in documents])
         )
-        memory = estimate_memory_gb(config, base, anchor_tokens=anchor_tokens, document_tokens=document_tokens)
-        findings += _check_memory(memory)
+        if config.method != "adapter":
+            memory = estimate_memory_gb(config, base, anchor_tokens=anchor_tokens, document_tokens=document_tokens)
+            findings += _check_memory(memory)
     order = list(Level)
     return Preflight(
         documents=len(documents),
         train=counts[Part.TRAIN],
         dev=counts[Part.DEV],
         test=counts[Part.TEST],
+        test_groups=test_groups,
         hard_negatives=sum(len(anchor.hard_negatives) for anchor in data.part(Part.TRAIN)),
         rows=len(plan.rows),
         largest_component=max(map(len, split.components), default=0),
         findings=sorted(findings, key=lambda item: order.index(item.level)),
-        steps=config.epochs * (count_least_batches(plan.rows, config.batch) + math.ceil(mixed / config.batch)),
+        steps=estimate.steps
+        if config.method == "adapter"
+        else config.epochs * (count_least_batches(plan.rows, config.batch) + math.ceil(mixed / config.batch)),
         seconds=estimate.seconds,
         memory_gb=memory,
     )
@@ -180,7 +187,7 @@ def read_labelled(workspace: Workspace, project_id: str, split: Split) -> Snapsh
     return SnapshotData("", labelled, {document_id: document.content for document_id, document in found.items()})
 
 
-def _check_parts(data: SnapshotData, documents: Sequence[Document]) -> list[Finding]:
+def _check_parts(data: SnapshotData, documents: Sequence[Document], test_groups: int) -> list[Finding]:
     if not documents:
         return [Finding(Level.BLOCK, "documents", "The project has no documents.", "Import them on the corpus page first.")]
     counts = {"training": len(data.part(Part.TRAIN)), "development": len(data.part(Part.DEV)), "test": len(data.part(Part.TEST))}
@@ -191,11 +198,13 @@ def _check_parts(data: SnapshotData, documents: Sequence[Document]) -> list[Find
     if counts["training"] < MIN_TRAIN_ANCHORS:
         text = f"Only {counts['training']} anchors are in training. Below {MIN_TRAIN_ANCHORS}, a model mostly learns these few questions by heart."
         found.append(Finding(Level.WARN, "few_training", text, "Label more first."))
-    if counts["test"] < FEW_ANCHORS:
-        text = f"Only {counts['test']} anchors are held out. Below {FEW_ANCHORS} there can be no verdict, whatever the figures say."
+    if test_groups < FEW_ANCHORS:
+        unrelated = "" if test_groups == counts["test"] else f", in {test_groups} unrelated groups"
+        text = f"Only {counts['test']} anchors are held out{unrelated}. Below {FEW_ANCHORS} unrelated ones there can be no verdict, whatever the figures say."
         found.append(Finding(Level.WARN, "few_test", text, "Label answers of more unrelated anchors."))
     else:
-        text = f"With {counts['test']} held-out anchors, differences below about {detectable_difference(counts['test']):.2f} in NDCG@5 look like chance."
+        least = detectable_difference(test_groups)
+        text = f"With {counts['test']} held-out anchors in {test_groups} unrelated groups, differences below about {least:.2f} in NDCG@5 look like chance."
         found.append(Finding(Level.NOTE, "power", text, "Four times as many anchors halve this."))
     return found
 

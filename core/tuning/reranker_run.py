@@ -22,7 +22,7 @@ from core.retrieval.models import ensure_base_model
 from core.retrieval.ranking import search_dense
 from core.retrieval.reranker import Reranker
 from core.retrieval.rerankers import find_reranker, take_reranker
-from core.store import artefacts, corpus, judgements, projects
+from core.store import artefacts, corpus, projects
 from core.tuning.config import TuneConfig
 from core.tuning.cost import read_peak_gb
 from core.tuning.dataset import build_rows
@@ -82,7 +82,7 @@ def run_reranker_training(workspace: Workspace, project_id: str, run_id: str, se
         "snapshot_id": snapshot.id,
         "dev": {"base": trained.first_dev, "reranked": trained.best_dev},
         "train": {**describe_training(trained, pairs), "peak_gb": read_peak_gb()},
-        "test": _measure_test(workspace, project_id, run_id, record, test),
+        "test": _measure_test(workspace, project_id, run_id, snapshot.id, record, test),
     }
 
 
@@ -110,7 +110,7 @@ def _find_lists(workspace: Workspace, base: ModelRecord, documents: list[Documen
     )
 
 
-def _measure_test(workspace: Workspace, project_id: str, run_id: str, record: ModelRecord, test: Lists) -> dict[str, Any]:
+def _measure_test(workspace: Workspace, project_id: str, run_id: str, snapshot_id: str, record: ModelRecord, test: Lists) -> dict[str, Any]:
     """NDCG@5 of the first lists and of the reranked ones, with the interval of the difference; the opening is stored."""
     if not test.anchors:
         raise PairsmithError("No labelled anchor is held out, so there is nothing to measure on.")
@@ -118,7 +118,6 @@ def _measure_test(workspace: Workspace, project_id: str, run_id: str, record: Mo
     first, reranked = ({anchor_id: values[PRIMARY] for anchor_id, values in scores.items()} for scores in (before, after))
     difference = compare_scores(first, reranked, ensure_split(workspace, project_id).groups)
     with workspace.store.write() as conn:
-        last_seq = judgements.last_seq(conn, project_id)
         evaluation = Evaluation(
             id=artefacts.new_id(),
             system=SYSTEM,
@@ -126,7 +125,7 @@ def _measure_test(workspace: Workspace, project_id: str, run_id: str, record: Mo
             part=Part.TEST.value,
             measures=average(after),
             n=len(after),
-            last_seq=last_seq,
+            last_seq=artefacts.get_snapshot(conn, project_id, snapshot_id).last_seq,
             run_id=run_id,
             created_at=time.time(),
         )

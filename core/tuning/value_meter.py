@@ -29,6 +29,7 @@ from core.retrieval.models import ensure_base_model
 from core.retrieval.vectors import Floats
 from core.store import corpus, judgements, projects, value_points
 from core.tuning.adapter import Adapter, AdapterConfig, AnchorLabels, DevelopmentSet, cross_fit, fit_adapter
+from core.tuning.dataset import normalize_text
 from core.workspace import Workspace
 
 CHECKPOINTS = 12
@@ -245,7 +246,8 @@ def _lay_ground(workspace: Workspace, project_id: str, config: AdapterConfig) ->
     development = [anchor for anchor in answered if anchor.part == Part.DEV]
     if len(development) < FEWEST_DEVELOPMENT:
         return explain_few(len(development))
-    train = [anchor for anchor in anchors if anchor.part == Part.TRAIN]
+    held_texts = {normalize_text(anchor.text) for anchor in answered if anchor.part != Part.TRAIN}
+    train = [anchor for anchor in anchors if anchor.part == Part.TRAIN and normalize_text(anchor.text) not in held_texts]
     members: dict[str, list[int]] = {}
     twins = {document_id: group for document_id, group in twins.items() if document_id in row_of}
     for document_id, group in twins.items():

@@ -14,11 +14,7 @@ from pages._ui.text import escape_label
 def draw_after(result: Mapping[str, Any]) -> None:
     """The blend with its curve, forgetting, seeds and unreviewed negatives, as far as the run has them; of an adapter the step that was kept."""
     if adapter := result.get("adapter"):
-        st.caption(
-            f"The adapter is that of step {adapter['step']} of {adapter['steps']}, the best on development anchors. Documents keep the base model's vectors."
-            if adapter["step"]
-            else "No step did better on development anchors than none: the adapter changes nothing."
-        )
+        st.caption(f"The adapter is that of step {adapter['step']} of {adapter['steps']}, the best on development anchors. Documents keep the base's vectors.")
     if blend := result.get("merge"):
         _draw_blend(blend)
     forgetting = result.get("forgetting") or {}

@@ -17,6 +17,7 @@ from core.jobs.engine import start_worker
 from core.settings import load_settings
 from core.store import projects
 from core.workspace import Workspace
+from tests.tiny_model import make_tiny_cross_encoder
 
 PAIR = ("--anchor", "a1", "--document", "d5")
 Call = Callable[..., tuple[int, str, str]]
@@ -53,6 +54,7 @@ REPORTS: list[tuple[tuple[str, ...], set[str]]] = [
     (("calibrate", "small"), {"project", "threshold", "reason", "left"}),
     (("agreement", "small", "--overlap", "0.2"), {"project", "judged_twice", "pairs", "ac1", "kappa", "disputes"}),
     (("stop", "small"), {"project"}),
+    (("reranker", "list", "small"), {"project", "rerankers"}),
     (("history", "small", "--limit", "3"), {"project", "total", "events", "authors"}),
     (("snapshot", "take", "small"), {"id", "counts", "path", "whole"}),
     (("snapshot", "list", "small"), {"project", "snapshots"}),
@@ -226,3 +228,13 @@ def test_an_evaluation_waits_for_its_run_and_a_comparison_reads_what_it_left(cal
     code, out, err = call("compare", "small", "--system", "tuned")
     assert (code, out) == (1, "")
     assert "was not measured in this run" in err
+
+
+def test_a_cross_encoder_is_taken_in_and_listed(call: Call, tiny_model: Path, tmp_path: Path) -> None:
+    folder = make_tiny_cross_encoder(tmp_path / "cross", tiny_model)
+    added = read_json(call, "reranker", "add", "small", str(folder))
+    (listed,) = read_json(call, "reranker", "list", "small")["rerankers"]
+    assert (listed["id"], listed["name"], listed["location"]) == (added["id"], "cross", str(folder))
+    code, _, err = call("reranker", "add", "small", str(tiny_model))
+    assert (code, err.count("\n")) == (1, 1)
+    assert "is no cross-encoder" in err
