@@ -154,8 +154,7 @@ def _render_at(conn: Connection, project_id: str, snapshot: Snapshot) -> bytes |
 
 
 def _gather(anchors: Sequence[Anchor], state: Sequence[Judgement]) -> list[LabelledAnchor]:
-    """The anchors with an answer and a part, by id, with what was judged of them. One that was answered since the parts were drawn is left to the next
-    snapshot: taken for training, it could be drawn into the test part later."""
+    """The anchors with an answer, by id, with what was judged of them."""
     by_id = {anchor.id: anchor for anchor in anchors}
     grades: dict[str, dict[str, int]] = {}
     for item in state:
@@ -164,13 +163,13 @@ def _gather(anchors: Sequence[Anchor], state: Sequence[Judgement]) -> list[Label
         LabelledAnchor(
             anchor_id,
             by_id[anchor_id].text,
-            part,
+            by_id[anchor_id].part or Part.TRAIN,
             {document_id: grade for document_id, grade in sorted(found.items()) if grade > 0},
             sorted(document_id for document_id, grade in found.items() if grade == 0),
             by_id[anchor_id].group,
         )
         for anchor_id, found in sorted(grades.items())
-        if any(grade > 0 for grade in found.values()) and (part := by_id[anchor_id].part) is not None
+        if any(grade > 0 for grade in found.values())
     ]
 
 

@@ -41,10 +41,8 @@ def tune_adapter(
     if not lessons:
         raise PairsmithError("There is nothing to train on: no anchor of the training part has an answer. Label answers on the label page first.")
     row_of = {document.id: row for row, document in enumerate(documents)}
-    rows_named: dict[str, list[int]] = {}
-    for document_id, row in row_of.items():
-        rows_named.setdefault(twins.get(document_id, document_id), []).append(row)
-    labels = [_label(lesson, row_of, rows_named) for lesson in lessons]
+    rows_named = name_rows(row_of, twins)
+    labels = [label_lesson(lesson, row_of, rows_named) for lesson in lessons]
     groups = ensure_split(workspace, made.project_id).groups
     development = DevelopmentSet(
         queries=embed_anchors(workspace, made.base, [anchor.text for anchor in dev]),
@@ -97,7 +95,15 @@ def build_model(base: ModelRecord, weights: Floats) -> SentenceTransformer:
     return model
 
 
-def _label(lesson: Lesson, row_of: Mapping[str, int], rows_named: Mapping[str, Sequence[int]]) -> AnchorLabels:
+def name_rows(row_of: Mapping[str, int], twins: Mapping[str, str]) -> dict[str, list[int]]:
+    """The rows of each near-duplicate group, and of each document that is in none by its id."""
+    found: dict[str, list[int]] = {}
+    for document_id, row in row_of.items():
+        found.setdefault(twins.get(document_id, document_id), []).append(row)
+    return found
+
+
+def label_lesson(lesson: Lesson, row_of: Mapping[str, int], rows_named: Mapping[str, Sequence[int]]) -> AnchorLabels:
     """The answers with their grades, the reviewed negatives, and masked what is neither: other answers, near-duplicates of any, and what is in doubt."""
     grades = lesson.anchor.positives
     positives = {row_of[item]: float(grades[item]) for item in lesson.chosen if item in row_of}

@@ -39,6 +39,7 @@ from core.tuning.train import DevSet, Trained, measure_dev, train_model
 from core.tuning.trainer import TrainingStopped
 from core.workspace import CHECKPOINTS, Workspace, replace_file
 
+SPLIT_ATTEMPTS = 5
 DEV_POOL = 5_000
 """Documents that development NDCG is measured over while training; all of them where there are no more."""
 
@@ -207,10 +208,9 @@ def fix_snapshot(workspace: Workspace, project_id: str, folder: Path) -> Snapsho
     """The run's snapshot: taken at its first attempt, the same ever after."""
     marker = folder / "snapshot.json"
     if not marker.exists():
-        ensure_split(workspace, project_id)
-        snapshot = take_snapshot(workspace, project_id)
+        snapshot_id = _take_split_snapshot(workspace, project_id)
         with replace_file(marker) as path:
-            path.write_text(json.dumps({"snapshot_id": snapshot.id}), encoding="utf-8")
+            path.write_text(json.dumps({"snapshot_id": snapshot_id}), encoding="utf-8")
     data = read_snapshot(workspace, json.loads(marker.read_text(encoding="utf-8"))["snapshot_id"])
     for part, what in ((Part.TRAIN, "train on"), (Part.DEV, "choose the checkpoint by"), (Part.TEST, "give a verdict on")):
         if not data.part(part):
@@ -219,6 +219,17 @@ def fix_snapshot(workspace: Workspace, project_id: str, folder: Path) -> Snapsho
                 "Label answers of at least ten unrelated anchors first."
             )
     return data
+
+
+def _take_split_snapshot(workspace: Workspace, project_id: str) -> str:
+    """The id of a snapshot all of whose anchors have a part: one that is answered for the first time between drawing parts and the snapshot would be trained
+    on, and could be drawn into the test part later."""
+    for _ in range(SPLIT_ATTEMPTS):
+        split = ensure_split(workspace, project_id)
+        snapshot = take_snapshot(workspace, project_id)
+        if all(anchor.id in split.parts for anchor in read_snapshot(workspace, snapshot.id).anchors):
+            return snapshot.id
+    raise PairsmithError("New anchors were labelled faster than parts could be drawn for them. Start the run again when the import or the labelling is done.")
 
 
 def _measured_set(snapshot: SnapshotData, documents: list[Document], part: Part, *, most: int = 0) -> DevSet:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from sentence_transformers import SentenceTransformer
 
+from core.curation.snapshot import LabelledAnchor, SnapshotData
 from core.evaluation.evaluate import evaluate_system
-from core.model import ModelKind
+from core.model import ModelKind, PairsmithError, Part
 from core.retrieval.encoder import Encoder, embed_anchors, embed_documents, load_transformer
 from core.retrieval.models import describe_model
 from core.retrieval.search import open_corpus_vectors
 from core.retrieval.vectors import key_text, open_cache
 from core.store import artefacts, corpus
 from core.tuning.adapter import apply_adapter
-from core.tuning.adapter_run import build_model
+from core.tuning.adapter_run import build_model, label_lesson, name_rows
 from core.tuning.config import TuneConfig, estimate_run
+from core.tuning.dataset import list_lessons
 from core.tuning.tune_run import run_tuning
 from core.workspace import Workspace
 from tests.ml.test_tune_run import Ear
@@ -74,6 +77,28 @@ def test_a_text_that_is_query_and_document_has_a_vector_for_each(workspace: Work
     assert np.abs(query - as_document).max() > 1e-3
 
 
+def test_an_adapter_is_no_base_model(workspace: Workspace, small_project: str, fitted: dict):
+    with workspace.store.read() as conn:
+        location = artefacts.get_model(conn, small_project, fitted["model_id"]).location
+    with pytest.raises(PairsmithError, match="encodes queries and documents by different weights, so it cannot be a base model"):
+        describe_model(location)
+
+
+def test_the_same_data_and_seed_give_the_same_adapter(workspace: Workspace, small_project: str, fitted: dict):
+    again = run_tuning(workspace, small_project, "run2", TuneConfig(method="adapter").to_json(), Ear())
+    assert again["model_id"] == fitted["model_id"]
+
+
+def test_an_adapter_that_nothing_taught_is_refused(workspace: Workspace, small_project: str, monkeypatch: pytest.MonkeyPatch):
+    with workspace.store.write() as conn:
+        corpus.set_parts(conn, small_project, {"a8": Part.DEV, "a9": Part.TEST})
+    vectors = np.eye(32, dtype=np.float32)
+    monkeypatch.setattr("core.tuning.adapter_run.embed_anchors", lambda _workspace, _record, texts: vectors[: len(texts)])
+    monkeypatch.setattr("core.tuning.adapter_run.embed_documents", lambda _workspace, _record, documents: np.resize(vectors, (len(documents), 32)))
+    with pytest.raises(PairsmithError, match="there is no adapter to keep"):
+        run_tuning(workspace, small_project, "run3", TuneConfig(method="adapter").to_json(), Ear())
+
+
 def test_the_newest_adapter_is_the_tuned_system(workspace: Workspace, small_project: str, fitted: dict):
     assert evaluate_system(workspace, small_project, "tuned", "dev").model_id == fitted["model_id"]
 
@@ -81,3 +106,20 @@ def test_the_newest_adapter_is_the_tuned_system(workspace: Workspace, small_proj
 def test_the_estimate_of_an_adapter_is_seconds():
     assert estimate_run(TuneConfig(method="adapter"), pairs=5_000, documents=5_000, dev_anchors=50).seconds < 60
     assert estimate_run(TuneConfig(), pairs=5_000, documents=5_000, dev_anchors=50).seconds > 600
+
+
+def test_the_adapter_learns_by_the_same_rules_against_leaks_as_whole_training():
+    twins = {"a1": "pair", "a2": "pair"}
+    anchor = LabelledAnchor("t", "ask", Part.TRAIN, {"a1": 3, "low": 1}, ["neg", "answer of a paraphrase", "held"])
+    kin = LabelledAnchor("k", "ask otherwise", Part.TRAIN, {"answer of a paraphrase": 2}, [], group="t")
+    copy = LabelledAnchor("c", "Held?", Part.TRAIN, {"x": 2}, [])
+    held = LabelledAnchor("h", "held?", Part.TEST, {"held": 3}, [])
+    ids = ["a1", "a2", "low", "neg", "answer of a paraphrase", "held", "x"]
+    data = SnapshotData("s", [replace(anchor, group="t"), kin, copy, held], dict.fromkeys(ids, "text"))
+    lessons = list_lessons(data, 2, twins).lessons
+    assert [lesson.anchor.id for lesson in lessons] == ["t", "k"]
+    row_of = {document_id: row for row, document_id in enumerate(ids)}
+    label = label_lesson(lessons[0], row_of, name_rows(row_of, twins))
+    assert label.positives == {0: 3.0}
+    assert list(label.negatives) == [3]
+    assert list(label.masked) == [1, 2, 4]  # a near-duplicate of an answer, a lower answer, a paraphrase's answer

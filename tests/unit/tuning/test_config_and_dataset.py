@@ -12,7 +12,7 @@ import sample_data
 from core.curation.snapshot import LabelledAnchor, SnapshotData
 from core.model import ModelKind, ModelRecord, PairsmithError, Part
 from core.tuning.config import TuneConfig, choose_scale, estimate_run
-from core.tuning.dataset import Row, build_rows, count_least_batches, group_by_count, plan_rows
+from core.tuning.dataset import Row, build_rows, count_least_batches, group_by_count, list_lessons, plan_rows
 from core.tuning.extras import Extras
 from core.tuning.generic import mix_generic, read_generic
 
@@ -206,3 +206,18 @@ def test_rows_that_share_an_answer_set_how_many_batches_there_are_at_least():
     free = [Row(f"f{n}", "p", anchor_id=f"f{n}", answers=frozenset([f"d{n}"])) for n in range(10)]
     related = [Row(f"r{n}", "p", anchor_id=f"r{n}", answers=frozenset(["d"])) for n in range(4)]
     assert [count_least_batches(rows, 8) for rows in (free, related, [*free, *related], [])] == [2, 4, 4, 0]
+
+
+def test_lessons_hold_back_what_gives_held_out_questions_and_answers_away():
+    anchors = [
+        LabelledAnchor("t1", "Ask it", Part.TRAIN, {"p1": 3, "p2": 1}, ["n1", "held", "p3"]),
+        LabelledAnchor("t2", "ask it otherwise", Part.TRAIN, {"p3": 2}, [], group="t1"),
+        LabelledAnchor("t3", "the  SAME question", Part.TRAIN, {"p4": 2}, []),
+        LabelledAnchor("v1", "the same question", Part.DEV, {"held": 3}, []),
+    ]
+    names = ["p1", "p2", "p3", "p4", "n1", "held"]
+    data = SnapshotData("s", [replace(anchors[0], group="t1"), *anchors[1:]], {name: f"text {name}" for name in names})
+    found = list_lessons(data, 2, {"p1": "twins", "p4": "twins"})
+    assert [(item.anchor.id, item.chosen, item.reviewed) for item in found.lessons] == [("t1", ["p1"], ["n1"]), ("t2", ["p3"], [])]
+    assert found.lessons[0].known == found.lessons[1].known == {"twins", "p2", "p3"}
+    assert (found.same_question, found.contradictions, found.kept_back) == (["t3"], [("t1", "p3")], 1)
