@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -38,6 +38,7 @@ class Settings(BaseSettings):
     guard_folder: Path | None = Field(
         default=None, description="A BEIR folder that takes the place of the bundled guard set of general questions; it must never be trained on."
     )
+    release_key: SecretStr = Field(default=SecretStr(""), description="API key or password of the vector database; never written to disk.")
     threads: int = Field(default=0, ge=0, description="Threads a model may use; 0 leaves it to the library.")
 
     @property

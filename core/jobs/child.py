@@ -26,6 +26,7 @@ HANDLERS = {
     RunKind.EVALUATE: "core.jobs.handlers:evaluate",
     RunKind.MAP: "core.jobs.handlers:draw_map",
     RunKind.METER: "core.jobs.handlers:meter",
+    RunKind.REINDEX: "core.jobs.handlers:reindex_project",
 }
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _SAID_WHEN_FULL = ("no space left", "disk quota exceeded", "file too large", "pytorchstreamwriter failed", "enforce fail at inline_container")
