@@ -15,10 +15,10 @@ from core.model import PairsmithError
 
 # The order here is the order of the commands in the help.
 # isort: off
-from core.cli import projects, data, anchors, curate, agreement, value, mining, review, tuning, history, backup, models
+from core.cli import projects, data, anchors, curate, agreement, value, mining, review, tuning, history, backup, models, release
 # isort: on
 
-__all__ = ["agreement", "anchors", "app", "backup", "curate", "data", "history", "main", "mining", "models", "projects", "review", "tuning", "value"]
+__all__ = ["agreement", "anchors", "app", "backup", "curate", "data", "history", "main", "mining", "models", "projects", "release", "review", "tuning", "value"]
 
 
 def main() -> None:

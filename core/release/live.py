@@ -65,6 +65,8 @@ def roll_back(store: Store, to: str | None = None) -> tuple[str | None, str]:
     state = look_at_live(store)
     target = to or state.rollback_to
     if target is None:
+        if state.manifest and state.manifest.previous in [version.name for version in state.versions]:
+            read_complete(store, state.manifest.previous)  # says why not
         others = ", ".join(version.name for version in state.versions if version.state == COMPLETE and version.name != state.name) or "none"
         raise ReleaseRefused(f"There is no version to go back to from {state.name or 'nothing'}. Finished versions: {others}. Name one with --to.")
     if target == state.name:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .manifest import Floats, rank
+from .manifest import DIGITS, Floats, rank
 
 CURRENT = "CURRENT"
 INDEX, IDS, MANIFEST = "index.faiss", "ids.jsonl", "manifest.json"
@@ -56,7 +56,7 @@ class FilesReader:
             scores = matrix @ query
             count = min(k, len(ids))
             kth = np.partition(scores, len(ids) - count)[len(ids) - count] if count else 0.0
-            rows = np.flatnonzero(scores >= kth) if count else np.zeros(0, np.int64)
+            rows = np.flatnonzero(scores >= kth - 10.0**-DIGITS) if count else np.zeros(0, np.int64)
             found.append(rank([ids[row] for row in rows], scores[rows].tolist(), k))
         return found
 

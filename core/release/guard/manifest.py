@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -21,6 +22,7 @@ Encode = Callable[[list[str], str], Floats]
 """From texts and the role they play (`QUERY` or `DOCUMENT`) to vectors (n, d) float32; prompts are its own business."""
 FORMAT = 1
 MIN_COSINE = 0.9999
+DIGITS = 6
 BUILDING, COMPLETE = "building", "complete"
 QUERY, DOCUMENT = "query", "document"
 
@@ -151,9 +153,14 @@ def cosines(left: Floats, right: Floats) -> NDArray[np.float64]:
     return np.asarray(np.divide((a * b).sum(axis=1), norms, out=np.zeros(len(a)), where=norms > 0))
 
 
+def is_version(alias: str, name: str) -> bool:
+    """Whether a name is one of the alias's versions: the alias, ten digits of the fingerprint, eight of the corpus."""
+    return re.fullmatch(rf"{re.escape(alias)}_[0-9a-f]{{10}}_[0-9a-f]{{8}}", name) is not None
+
+
 def rank(ids: Sequence[str], scores: Sequence[float], k: int) -> list[tuple[str, float]]:
-    """The k best of one query: score descending, then id ascending."""
-    return sorted(zip(ids, (float(score) for score in scores), strict=True), key=lambda item: (-item[1], item[0]))[:k]
+    """The k best of one query: score descending, then id ascending; scores alike to `DIGITS` digits are equal, for equal vectors may differ in the last bit."""
+    return sorted(zip(ids, (float(score) for score in scores), strict=True), key=lambda item: (-round(item[1], DIGITS), item[0]))[:k]
 
 
 def _advise(manifest: Manifest) -> str:

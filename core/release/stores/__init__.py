@@ -14,6 +14,9 @@ from core.settings import Settings
 
 _STORES = {
     StoreKind.FAISS: ("core.release.stores.faiss_files:FaissFiles", "", ""),
+    StoreKind.QDRANT: ("core.release.stores.qdrant:Qdrant", "qdrant_client", "qdrant"),
+    StoreKind.PGVECTOR: ("core.release.stores.pgvector:Pgvector", "pgvector", "pgvector"),
+    StoreKind.MILVUS: ("core.release.stores.milvus:Milvus", "pymilvus", "milvus"),
 }
 """By kind: the store's class, the client it needs, and the extra that brings it."""
 

@@ -27,6 +27,7 @@ class FaissFiles(FilesReader):
     def __init__(self, folder: Path | str, alias: str) -> None:
         super().__init__(folder, alias)
         self._rows: tuple[str, dict[str, int]] | None = None
+        self._written = ""
 
     def list_names(self) -> list[str]:
         """The versions there are, finished or not."""
@@ -97,7 +98,7 @@ class FaissFiles(FilesReader):
         shutil.rmtree(doomed, ignore_errors=True)
         (self.root / name).rename(doomed)
         shutil.rmtree(doomed)
-        self._rows = self._held = None
+        self.close()
 
     def measure_bytes(self, name: str) -> int | None:
         """The size of the version's files."""
@@ -114,6 +115,7 @@ class FaissFiles(FilesReader):
     def close(self) -> None:
         """Let go of what was read."""
         self._rows = self._held = None
+        self._written = ""
 
     def _open_rows(self, name: str) -> dict[str, int]:
         """The row of each document that is there whole: an id without its row, or a line without its end, does not count."""
@@ -123,16 +125,17 @@ class FaissFiles(FilesReader):
 
     def _open_to_write(self, name: str) -> dict[str, int]:
         """The same, once what a crash left half written is cut off."""
-        if self._rows is None or self._rows[0] != name:
+        if self._written != name:
             kept, found = self._read_lines(name)
-            if len(kept) < found:
+            if kept != found:
                 os.truncate(self.root / name / IDS, sum(map(len, kept)))
+            self._rows, self._written = None, name
         return self._open_rows(name)
 
-    def _read_lines(self, name: str) -> tuple[list[bytes], int]:
+    def _read_lines(self, name: str) -> tuple[list[bytes], list[bytes]]:
         folder = self.root / name
         with (folder / INDEX).open("rb") as stream:
             _, dimension, *_ = HEADER.unpack(stream.read(HEADER.size))
         whole_rows = ((folder / INDEX).stat().st_size - HEADER.size) // (4 * dimension)
         lines = (folder / IDS).read_bytes().splitlines(keepends=True)
-        return [line for line in lines[:whole_rows] if line.endswith(b"\n")], len(lines)
+        return [line for line in lines[:whole_rows] if line.endswith(b"\n")], lines
