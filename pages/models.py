@@ -10,6 +10,7 @@ import streamlit as st
 
 from core.ingest.export import render_pairs
 from core.model import ModelKind, ModelRecord, Run, RunKind, RunStatus, Snapshot
+from core.release.card import write_release_files
 from core.release.model_zip import name_folder, zip_model
 from core.store import artefacts, projects, runs
 from pages._ui.page import open_page
@@ -18,7 +19,15 @@ from pages._ui.runs import WORDS, format_seconds
 ROWS = 20
 LOG_CHARS = 8_000
 SHORT = 12
-KINDS = {RunKind.MINE: "Find hard negatives", RunKind.TUNE: "Tune", RunKind.EVALUATE: "Measure", RunKind.MAP: "Draw maps", RunKind.EMBED: "Prepare for search"}
+KINDS = {
+    RunKind.MINE: "Find hard negatives",
+    RunKind.TUNE: "Tune",
+    RunKind.EVALUATE: "Measure",
+    RunKind.MAP: "Draw maps",
+    RunKind.EMBED: "Prepare for search",
+    RunKind.METER: "Value meter",
+    RunKind.REINDEX: "Re-index",
+}
 DATE = st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm", help="In UTC.")
 FINGERPRINT = "The beginning of the hash over weights, tokenizer, prompts and longest text: the same fingerprint is the same model."
 page = open_page(
@@ -74,7 +83,7 @@ def draw_downloads(tuned: list[ModelRecord], answered: int) -> None:
             file_name = f"{name_folder(record)}.zip"
             st.download_button(
                 "Download model",
-                lambda: zip_model(record),
+                lambda: zip_model(record, write_release_files(page.workspace, page.project_id, record)),
                 file_name,
                 "application/zip",
                 disabled=not is_there,

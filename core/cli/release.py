@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -11,10 +12,12 @@ from core.cli.app import Json, ProjectName, app, open_project, run_to_end
 from core.cli.output import Out
 from core.evaluation.systems import TUNED, find_system
 from core.model import ModelRecord, PairsmithError, RunKind
+from core.release.hub import upload_model
 from core.release.live import Live, drop_version, look_at_live, roll_back, search_live
 from core.release.plan import make_plan
 from core.release.store import Version
 from core.release.stores import opened
+from core.release.take_guard import write_guard
 from core.release.target import StoreKind, Target, read_target, write_target
 from core.workspace import Workspace
 
@@ -27,9 +30,7 @@ System = Annotated[str, typer.Option(help="The model: tuned (the newest), base, 
 def target(
     project: ProjectName,
     store: Annotated[StoreKind | None, typer.Option(help="The database.")] = None,
-    place: Annotated[
-        str, typer.Option(help="A folder, a file or a URL; for pinecone the index's name. Its key or password goes into PAIRSMITH_RELEASE_KEY.")
-    ] = "",
+    place: Annotated[str, typer.Option(help="A folder, a file or a URL. Its key or password goes into PAIRSMITH_RELEASE_KEY.")] = "",
     alias: Annotated[str, typer.Option(help="The name that applications ask by.")] = "",
     json: Json = False,
 ) -> None:
@@ -117,6 +118,28 @@ def search(
         record, hits = search_live(workspace, project, store, query, k)
     value = {"model": record.name, "hits": [{"document_id": hit.document.id, "score": hit.score, "text": hit.document.content} for hit in hits]}
     Out(json).show({"project": project, **value}, "\n".join(f"{hit.score:.3f}  {hit.document.id}  {hit.document.content[:100]}" for hit in hits))
+
+
+@release_app.command()
+def upload(
+    project: ProjectName,
+    repo: Annotated[str, typer.Option(help="Owner and name on the hub, with a slash between.")],
+    system: System = TUNED,
+    public: Annotated[bool, typer.Option("--public", help="Make a repository that everybody sees, where it is new.")] = False,
+    json: Json = False,
+) -> None:
+    """Upload the model with its card to a hub; the token comes from HF_TOKEN. `export --what model` writes the same to disk."""
+    workspace = open_project(project)
+    record = _find_model(workspace, project, system)
+    url = upload_model(workspace, project, record, repo, private=not public)
+    Out(json).show({"project": project, "model": record.id, "url": url}, f"Uploaded {record.name} to {url}.")
+
+
+@release_app.command()
+def guard(out: Annotated[Path, typer.Option(help="Folder to write the package pairsmith_guard into.")], json: Json = False) -> None:
+    """Write the guard that an application takes with it: numpy and the store's client, no Pairsmith."""
+    written = write_guard(out)
+    Out(json).show({"out": str(written)}, f"Wrote {written}.")
 
 
 def describe_live(live: Live) -> dict[str, Any]:

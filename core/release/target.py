@@ -24,8 +24,6 @@ class StoreKind(StrEnum):
     QDRANT = "qdrant"
     MILVUS = "milvus"
     PGVECTOR = "pgvector"
-    WEAVIATE = "weaviate"
-    PINECONE = "pinecone"
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,7 @@ class Target:
 
     kind: StoreKind
     place: str
-    """A folder (faiss, embedded qdrant), a file (Milvus Lite), or a URL; for Pinecone the name of the index."""
+    """A folder (faiss, embedded qdrant), a file (Milvus Lite), or a URL."""
     alias: str
 
 
