@@ -53,7 +53,7 @@ def write_card(workspace: Workspace, project_id: str, record: ModelRecord) -> st
         _section("Settings", [f"- {name}: {value}" for name, value in sorted(config.items()) if name not in _PATHS]),
         _section(
             "Licence",
-            [f"The base model's: {licence}." if licence else "The base model names no licence in its card. Ask its makers before you pass this model on."],
+            [f"The base model's: {licence}." if licence else "The base model's card names none. Ask its makers before you pass this model on."],
         ),
     ]
     return "\n\n".join(filter(None, sections)) + "\n"

@@ -71,7 +71,6 @@ def reindex(
         ids = [document.id for document in documents]
         written, seconds = _write(store, plan, ids, vectors, batch, speaker)
         speaker.stage("Verifying")
-        store.seal(plan.name)
         expected = _read_expected(workspace, project_id, record, encoder, ids, vectors)
         checks = verify(store, manifest, expected, record.id, encode)
         speaker.report(0, figures={"checks": [check.to_json() for check in checks]})
@@ -159,6 +158,7 @@ def _write(store: Store, plan: Plan, ids: Sequence[str], vectors: Floats, batch:
         block = vectors[rows[0] : rows[-1] + 1] if len(rows) == rows[-1] - rows[0] + 1 else vectors[rows]
         store.upsert(plan.name, [ids[row] for row in rows], np.asarray(block))
         speaker.report(start + len(rows), len(missing))
+    store.seal(plan.name)
     return len(missing), time.perf_counter() - began
 
 

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from tests.bench import embed_again, first_page, mine, queue_page, suspicious, value_meter
+from tests.bench import embed_again, first_page, mine, queue_page, reindex, suspicious, value_meter
 from tests.bench.harness import format_table, write_rows
 
 BENCHMARKS = {
@@ -16,6 +16,7 @@ BENCHMARKS = {
     "suspicious": suspicious.run,
     "value-meter": value_meter.run,
     "queue-page": queue_page.run,
+    "reindex": reindex.run,
 }
 
 
