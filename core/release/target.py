@@ -24,6 +24,7 @@ class StoreKind(StrEnum):
     QDRANT = "qdrant"
     MILVUS = "milvus"
     PGVECTOR = "pgvector"
+    PINECONE = "pinecone"
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Target:
 
     kind: StoreKind
     place: str
-    """A folder (faiss, embedded qdrant), a file (Milvus Lite), or a URL."""
+    """A folder (faiss, embedded qdrant), a file (Milvus Lite), or a URL; for Pinecone the host of an index."""
     alias: str
 
 

@@ -27,6 +27,8 @@ STATES = {COMPLETE: "Finished", "building": "Unfinished", "unknown": "Not to be 
 NOTICE = "release-notice"
 FRESH_S = 60
 SHOWN = 5
+ALIKE = 1e-4
+"""Scores nearer than this are one: documents of one score may stand in either order."""
 
 
 @dataclass(frozen=True)
@@ -155,8 +157,8 @@ def draw_search(page: Page, target: Target) -> None:
 
 
 def _draw_beside(record: ModelRecord, hits: list[Hit], offline: list[Hit], note: str) -> None:
-    same = [hit.document.id for hit in hits] == [hit.document.id for hit in offline]
-    words = "Both find the same documents in the same order." if same else "They differ: the corpus changed since, or the database searches approximately."
+    alike = len(hits) == len(offline) and all(abs(here.score - there.score) < ALIKE for here, there in zip(hits, offline, strict=True))
+    words = "Both rank alike." if alike else "They differ: the corpus changed since, or the database searches approximately."
     st.caption(f"{escape_label(record.name)}. {escape_label(note) if note else words}")
     for column, title, found in zip(st.columns(2), ("Live index", "Offline, exact"), (hits, offline), strict=True):
         with column:

@@ -168,7 +168,7 @@ def test_an_upload_sends_the_exported_files_to_a_private_repository(made: Any, t
         done = upload(workspace, hub.url, TOKEN)
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout)["model"] == record.id
-        assert [(item["name"], item["private"]) for item in hub.repositories] == [("clauses", True)]
+        assert [(item["name"], item["visibility"]) for item in hub.repositories] == [("clauses", "private")]
         assert record.id[:12] in hub.message
         export_model(workspace, "contracts", record, tmp_path / "model")
         assert hub.files == {path.relative_to(tmp_path / "model").as_posix(): path.read_bytes() for path in (tmp_path / "model").rglob("*") if path.is_file()}

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydantic import SecretStr
 
 from core.release.guard.manifest import BUILDING, COMPLETE, DOCUMENT, Manifest, Probe, encode_vector
 from core.release.store import Store
@@ -18,10 +19,13 @@ from core.release.target import StoreKind, Target
 from core.retrieval.vectors import Floats
 from core.settings import Settings
 from tests.postgres_server import run_postgresql
+from tests.unit.release.pinecone_double import KEY, running_pinecone
 
 EMBEDDED = [StoreKind.FAISS, StoreKind.QDRANT, StoreKind.MILVUS, StoreKind.PGVECTOR]
 """The stores that run here for real."""
-CLIENTS = {StoreKind.QDRANT: "qdrant_client", StoreKind.MILVUS: "milvus_lite", StoreKind.PGVECTOR: "pgvector"}
+ALL = [*EMBEDDED, StoreKind.PINECONE]
+"""Those, and the ones whose official client talks to a double of the server."""
+CLIENTS = {StoreKind.PINECONE: "pinecone"} | {StoreKind.QDRANT: "qdrant_client", StoreKind.MILVUS: "milvus_lite", StoreKind.PGVECTOR: "pgvector"}
 OLD, NEW = "clauses_0123456789_00000000", "clauses_abcdef0123_00000000"
 
 
@@ -80,6 +84,7 @@ def open_again(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Calla
     """Opens the store of a kind, one at a time: the one before is closed, as another process would find it."""
     held = ExitStack()
     places = {kind: str(tmp_path / kind) for kind in EMBEDDED}
+    servers = ExitStack()
 
     def opened(kind: StoreKind) -> Store:
         if kind in CLIENTS:
@@ -87,10 +92,13 @@ def open_again(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Calla
         held.close()
         if kind == StoreKind.PGVECTOR and "://" not in places[kind]:
             places[kind] = request.getfixturevalue("pgvector_url")
-        return held.enter_context(closing(open_store(Target(kind, places[kind], "clauses"), Settings())))
+        if kind == StoreKind.PINECONE and kind not in places:
+            places[kind] = servers.enter_context(running_pinecone())[1]
+        settings = Settings(release_key=SecretStr(KEY))
+        return held.enter_context(closing(open_store(Target(kind, places[kind], "clauses"), settings)))
 
-    yield opened
-    held.close()
+    with servers, held:
+        yield opened
 
 
-__all__ = ["BUILDING", "EMBEDDED", "NEW", "OLD", "make_manifest", "make_vectors", "open_again"]
+__all__ = ["ALL", "BUILDING", "EMBEDDED", "NEW", "OLD", "make_manifest", "make_vectors", "open_again"]

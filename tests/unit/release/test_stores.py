@@ -1,4 +1,4 @@
-"""The contract of a store, on every database that runs here for real."""
+"""The contract of a store, on every database that runs here for real, and on doubles of those that do not."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from core.release.live import drop_version, look_at_live, roll_back
 from core.release.store import ReleaseRefused, Store, put_manifest, read_manifest
 from core.release.target import StoreKind
 from core.retrieval.vectors import Floats
-from tests.unit.release.conftest import EMBEDDED, NEW, OLD, make_manifest, make_vectors
+from tests.unit.release.conftest import ALL, NEW, OLD, make_manifest, make_vectors
 
 Open = Callable[[StoreKind], Store]
 IDS = [f"d{n}" for n in range(17)] + ["clause 1\n; drop", "'\" § 7", "Ω/%"]
@@ -30,7 +30,7 @@ def fill(store: Store, name: str = OLD, vectors: Floats = VECTORS, previous: str
     put_manifest(store, manifest)
 
 
-@pytest.mark.parametrize("kind", EMBEDDED)
+@pytest.mark.parametrize("kind", ALL)
 def test_what_was_written_is_counted_listed_and_found_again_after_reopening(open_again: Open, kind: StoreKind) -> None:
     store = open_again(kind)
     assert (store.list_names(), store.read_alias(), store.read_manifest_text(OLD)) == ([], None, None)
@@ -44,7 +44,7 @@ def test_what_was_written_is_counted_listed_and_found_again_after_reopening(open
         assert [score for _, score in hits] == pytest.approx((VECTORS @ query)[exact].tolist(), abs=1e-5)
 
 
-@pytest.mark.parametrize("kind", EMBEDDED)
+@pytest.mark.parametrize("kind", ALL)
 def test_a_document_written_again_has_the_new_vector_and_counts_once(open_again: Open, kind: StoreKind) -> None:
     store = open_again(kind)
     fill(store)
@@ -55,7 +55,7 @@ def test_a_document_written_again_has_the_new_vector_and_counts_once(open_again:
     assert [hits[0][0] for hits in store.search(OLD, fresh, 1)] == ["d1", "more", IDS[-1]]
 
 
-@pytest.mark.parametrize("kind", EMBEDDED)
+@pytest.mark.parametrize("kind", ALL)
 def test_the_alias_moves_only_from_where_it_is_expected_and_back_in_one_step(open_again: Open, kind: StoreKind) -> None:
     store = open_again(kind)
     fill(store)
@@ -74,7 +74,7 @@ def test_the_alias_moves_only_from_where_it_is_expected_and_back_in_one_step(ope
     assert open_again(kind).read_alias() == OLD
 
 
-@pytest.mark.parametrize("kind", EMBEDDED)
+@pytest.mark.parametrize("kind", ALL)
 def test_a_version_is_dropped_only_while_nothing_points_at_it(open_again: Open, kind: StoreKind) -> None:
     store = open_again(kind)
     fill(store)
@@ -89,7 +89,7 @@ def test_a_version_is_dropped_only_while_nothing_points_at_it(open_again: Open, 
     assert (open_again(kind).list_names(), open_again(kind).read_alias()) == ([OLD], OLD)
 
 
-@pytest.mark.parametrize("kind", EMBEDDED)
+@pytest.mark.parametrize("kind", ALL)
 def test_versions_of_another_alias_that_begins_alike_are_not_ours(open_again: Open, kind: StoreKind) -> None:
     store = open_again(kind)
     other = "clauses_two_0123456789_00000000"
@@ -97,7 +97,7 @@ def test_versions_of_another_alias_that_begins_alike_are_not_ours(open_again: Op
     assert other not in store.list_names() or kind == StoreKind.FAISS  # there each alias has a folder of its own
 
 
-@pytest.mark.parametrize("kind", EMBEDDED)
+@pytest.mark.parametrize("kind", ALL)
 def test_a_version_that_lost_documents_or_was_never_finished_is_not_gone_back_to(open_again: Open, kind: StoreKind) -> None:
     store = open_again(kind)
     fill(store)
