@@ -22,6 +22,7 @@ STORES = {
     StoreKind.FAISS: ("Files (FAISS)", "A folder. Needs no server."),
     StoreKind.QDRANT: ("Qdrant", "A folder, or the URL of a server such as http://host:6333."),
     StoreKind.MILVUS: ("Milvus", "A file for Milvus Lite, or the URL of a server such as http://host:19530."),
+    StoreKind.WEAVIATE: ("Weaviate", "The URL of a server 1.32 or later, such as http://host:8080; ?grpc=PORT where gRPC is not on 50051."),
     StoreKind.PINECONE: ("Pinecone", "The host of an index of metric cosine and the model's dimension, such as https://clauses-x1.svc.pinecone.io."),
     StoreKind.PGVECTOR: ("PostgreSQL with pgvector", "A URL such as postgresql://user@host/database."),
 }

@@ -24,6 +24,7 @@ class StoreKind(StrEnum):
     QDRANT = "qdrant"
     MILVUS = "milvus"
     PGVECTOR = "pgvector"
+    WEAVIATE = "weaviate"
     PINECONE = "pinecone"
 
 

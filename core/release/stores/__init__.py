@@ -16,6 +16,7 @@ _STORES = {
     StoreKind.FAISS: ("core.release.stores.faiss_files:FaissFiles", "", ""),
     StoreKind.QDRANT: ("core.release.stores.qdrant:Qdrant", "qdrant_client", "qdrant"),
     StoreKind.PGVECTOR: ("core.release.stores.pgvector:Pgvector", "pgvector", "pgvector"),
+    StoreKind.WEAVIATE: ("core.release.stores.weaviate:Weaviate", "weaviate", "weaviate"),
     StoreKind.PINECONE: ("core.release.stores.pinecone:Pinecone", "pinecone", "pinecone"),
     StoreKind.MILVUS: ("core.release.stores.milvus:Milvus", "pymilvus", "milvus"),
 }

@@ -23,9 +23,13 @@ from tests.unit.release.pinecone_double import KEY, running_pinecone
 
 EMBEDDED = [StoreKind.FAISS, StoreKind.QDRANT, StoreKind.MILVUS, StoreKind.PGVECTOR]
 """The stores that run here for real."""
-ALL = [*EMBEDDED, StoreKind.PINECONE]
+ALL = [*EMBEDDED, StoreKind.PINECONE, StoreKind.WEAVIATE]
 """Those, and the ones whose official client talks to a double of the server."""
-CLIENTS = {StoreKind.PINECONE: "pinecone"} | {StoreKind.QDRANT: "qdrant_client", StoreKind.MILVUS: "milvus_lite", StoreKind.PGVECTOR: "pgvector"}
+CLIENTS = {StoreKind.PINECONE: "pinecone", StoreKind.WEAVIATE: "weaviate"} | {
+    StoreKind.QDRANT: "qdrant_client",
+    StoreKind.MILVUS: "milvus_lite",
+    StoreKind.PGVECTOR: "pgvector",
+}
 OLD, NEW = "clauses_0123456789_00000000", "clauses_abcdef0123_00000000"
 
 
@@ -94,6 +98,10 @@ def open_again(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Calla
             places[kind] = request.getfixturevalue("pgvector_url")
         if kind == StoreKind.PINECONE and kind not in places:
             places[kind] = servers.enter_context(running_pinecone())[1]
+        if kind == StoreKind.WEAVIATE and kind not in places:
+            from tests.unit.release.weaviate_double import running_weaviate  # it needs the client
+
+            places[kind] = servers.enter_context(running_weaviate())[1]
         settings = Settings(release_key=SecretStr(KEY))
         return held.enter_context(closing(open_store(Target(kind, places[kind], "clauses"), settings)))
 

@@ -66,6 +66,7 @@ def test_a_qdrant_server_that_is_not_there_is_told() -> None:
         store.read_alias()
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the client leaves its lock file open when it is refused
 def test_an_embedded_qdrant_that_another_process_holds_is_told(open_again: Callable[[StoreKind], Store], tmp_path: Path) -> None:
     open_again(StoreKind.QDRANT)
     with pytest.raises(StoreFailed, match="Another process has this Qdrant folder open"):
