@@ -69,9 +69,9 @@ def reindex(
         speaker.stage("Encoding documents", total=plan.to_encode)
         vectors = embed_documents(workspace, record, documents, encoder=encoder, on_progress=speaker.report)
         ids = [document.id for document in documents]
+        expected = _read_expected(workspace, project_id, record, encoder, ids, vectors)
         written, seconds = _write(store, plan, ids, vectors, batch, speaker)
         speaker.stage("Verifying")
-        expected = _read_expected(workspace, project_id, record, encoder, ids, vectors)
         checks = verify(store, manifest, expected, record.id, encode)
         speaker.report(0, figures={"checks": [check.to_json() for check in checks]})
         _refuse_failed(plan, checks)

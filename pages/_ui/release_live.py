@@ -26,7 +26,7 @@ SHORT = 12
 STATES = {COMPLETE: "Finished", "building": "Unfinished", "unknown": "Not to be trusted"}
 NOTICE = "release-notice"
 FRESH_S = 60
-SHOWN = 5
+SHOWN, CHARS = 5, 300
 ALIKE = 1e-4
 """Scores nearer than this are one: documents of one score may stand in either order."""
 
@@ -166,4 +166,5 @@ def _draw_beside(record: ModelRecord, hits: list[Hit], offline: list[Hit], note:
             for hit in found:
                 with st.container(border=True):
                     st.text(f"{hit.rank}. {hit.document.id} · {hit.score:.3f}")
-                    show_text(hit.document.content[:300])
+                    text = hit.document.content
+                    show_text(text if len(text) <= CHARS else f"{text[:CHARS]}…")

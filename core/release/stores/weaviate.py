@@ -13,7 +13,7 @@ import weaviate
 from weaviate.classes.config import Configure, DataType, Property, VectorDistances
 from weaviate.classes.data import DataObject
 from weaviate.classes.init import Auth
-from weaviate.exceptions import UnexpectedStatusCodeError, WeaviateBaseError
+from weaviate.exceptions import UnexpectedStatusCodeError, WeaviateBaseError, WeaviateInsertManyAllFailedError
 
 from core.release.guard.manifest import is_version
 from core.release.guard.weaviate import FIELD, MANIFESTS, TEXT, VERSION, WeaviateReader, name_object, to_class
@@ -116,7 +116,10 @@ class Weaviate(WeaviateReader):
             self.client.collections.create(collection, properties=properties, vector_config=Configure.Vectors.self_provided(vector_index_config=index))
 
     def _insert(self, collection: str, objects: list[DataObject]) -> None:
-        done = self.client.collections.get(collection).data.insert_many(objects)
+        try:
+            done = self.client.collections.get(collection).data.insert_many(objects)
+        except WeaviateInsertManyAllFailedError as error:
+            raise StoreFailed(f"Weaviate refused all of {len(objects):,} objects ({str(error)[:300]}). Start again.") from error
         if done.has_errors:
             first = next(iter(done.errors.values()))
             raise StoreFailed(f"Weaviate refused {len(done.errors):,} of {len(objects):,} objects ({str(first.message)[:200]}). Start again.")

@@ -23,8 +23,8 @@ def test_collections_and_alias_begin_with_a_capital_and_other_dimensions_are_ref
         store.switch_alias(OLD, None)
         assert set(double.configs) == {"PairsmithManifests", OLD.capitalize()}
         assert double.aliases == {"Clauses": OLD.capitalize()}
-        with pytest.raises(StoreFailed, match=r"refused 1 of 1 objects .*lengths"):
-            store.upsert(OLD, ["b"], make_vectors(1, 16))
+        with pytest.raises(StoreFailed, match=r"refused all of 2 objects .*lengths"):
+            store.upsert(OLD, ["b", "c"], make_vectors(2, 16))
         assert store.list_ids(OLD) == {"a"}
 
 
