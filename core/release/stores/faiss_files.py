@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from core.release.guard.files import CURRENT, HEADER, IDS, INDEX, MANIFEST, FilesReader, pack_header
-from core.release.store import check_expected
+from core.release.store import ReleaseRefused, check_expected
 from core.retrieval.vectors import Floats
 from core.workspace import replace_file
 
@@ -28,6 +28,7 @@ class FaissFiles(FilesReader):
         super().__init__(folder, alias)
         self._rows: tuple[str, dict[str, int]] | None = None
         self._written = ""
+        self._lock: FileLock | None = None
 
     def list_names(self) -> list[str]:
         """The versions there are, finished or not."""
@@ -37,6 +38,7 @@ class FaissFiles(FilesReader):
         """Make an empty version, in the place of one that was given up before it had a manifest."""
         folder = self.root / name
         folder.mkdir(parents=True, exist_ok=True)
+        self._take(name)
         (folder / INDEX).write_bytes(pack_header(0, dimension))
         (folder / IDS).write_bytes(b"")
         self.put_manifest_text(name, manifest_text)
@@ -73,7 +75,7 @@ class FaissFiles(FilesReader):
 
     def seal(self, name: str) -> None:
         """Say in the header how many rows there are, and have all of it on disk."""
-        rows = self._open_rows(name)
+        rows = self._open_to_write(name)
         with (self.root / name / INDEX).open("r+b") as stream:
             _, dimension, *_ = HEADER.unpack(stream.read(HEADER.size))
             stream.seek(0)
@@ -82,6 +84,7 @@ class FaissFiles(FilesReader):
             os.fsync(stream.fileno())
         with (self.root / name / IDS).open("rb") as lines:
             os.fsync(lines.fileno())
+        self._let_go()
 
     def switch_alias(self, name: str, expected: str | None) -> None:
         """Point `CURRENT` at a version."""
@@ -115,7 +118,23 @@ class FaissFiles(FilesReader):
     def close(self) -> None:
         """Let go of what was read."""
         self._rows = self._held = None
+        self._let_go()
+
+    def _take(self, name: str) -> None:
+        """Be the only one to write to a version until it is sealed: two would cut off each other's rows. The lock goes with its process."""
+        self._let_go()
+        self._lock = FileLock(self.root / f".{name}.lock")
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout as error:
+            self._lock = None
+            raise ReleaseRefused(f"Another process writes to {name}. Wait until its re-index is over, then start again.") from error
+
+    def _let_go(self) -> None:
         self._written = ""
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
 
     def _open_rows(self, name: str) -> dict[str, int]:
         """The row of each document that is there whole: an id without its row, or a line without its end, does not count."""
@@ -126,6 +145,7 @@ class FaissFiles(FilesReader):
     def _open_to_write(self, name: str) -> dict[str, int]:
         """The same, once what a crash left half written is cut off."""
         if self._written != name:
+            self._take(name)
             kept, found = self._read_lines(name)
             if kept != found:
                 os.truncate(self.root / name / IDS, sum(map(len, kept)))

@@ -168,8 +168,10 @@ def test_a_database_that_goes_away_in_the_middle(files: FaissFiles, bring: Bring
                 self.root.rename(away)
             super().upsert(name, ids, vectors)
 
+    store = GoesAway(files.root.parent, "clauses")
     with pytest.raises(StoreFailed, match=r"cannot be used.*moved or unmounted.*start again.*Nothing that is live was changed"):
-        bring(new, GoesAway(files.root.parent, "clauses"), batch=5)
+        bring(new, store, batch=5)
+    store.close()
     away.rename(files.root)
     assert len(ask(files, old)) == 3
     assert bring(new, FaissFiles(files.root.parent, "clauses"))["written"] == 14

@@ -12,7 +12,7 @@ import pytest
 
 from core.model import PairsmithError
 from core.release.guard.manifest import BUILDING, ManifestFault, decode_vector, encode_vector, find_mismatch, parse_manifest, write_manifest
-from core.release.store import StoreFailed, explaining
+from core.release.store import ReleaseRefused, StoreFailed, explaining
 from core.release.stores.faiss_files import FaissFiles
 from core.release.target import StoreKind, Target, check_target, default_target, read_target, write_target
 from core.workspace import Workspace
@@ -44,6 +44,7 @@ def test_what_a_crash_left_half_written_is_cut_off_and_written_anew(store: Faiss
     store.upsert(OLD, ids, vectors)
     path = store.root / OLD / file
     os.truncate(path, path.stat().st_size - cut)
+    store.close()
     again = FaissFiles(store.root.parent, "clauses")
     assert again.list_ids(OLD) == set(ids[:left])
     again.upsert(OLD, ids[left:], vectors[left:])
@@ -59,6 +60,17 @@ def test_looking_at_a_version_that_is_being_written_changes_nothing(store: Faiss
         lines.write(b'"half')
     assert FaissFiles(store.root.parent, "clauses").count(OLD) == 2
     assert path.read_bytes() == b'"a"\n"b"\n"half'
+
+
+def test_a_version_has_one_writer_until_it_is_sealed(store: FaissFiles) -> None:
+    other = FaissFiles(store.root.parent, "clauses")
+    store.upsert(OLD, ["a"], make_vectors(1))
+    with pytest.raises(ReleaseRefused, match="Another process writes"):
+        other.upsert(OLD, ["b"], make_vectors(1))
+    store.seal(OLD)
+    other.upsert(OLD, ["b"], make_vectors(1))
+    other.seal(OLD)
+    assert FaissFiles(store.root.parent, "clauses").list_ids(OLD) == {"a", "b"}
 
 
 def test_an_empty_version_finds_nothing(store: FaissFiles) -> None:
