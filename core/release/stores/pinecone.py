@@ -33,8 +33,13 @@ class Pinecone(PineconeReader):
     """The versions of one alias in a Pinecone index. Parameters: `place`, the index's host; `key`, the API key."""
 
     def __init__(self, place: str, alias: str, key: str = "") -> None:
-        super().__init__(Client(api_key=key or "none").Index(host=place), alias)
-        self._dimension = int(self.index.describe_index_stats().dimension or 0)
+        self._client = Client(api_key=key or "none")
+        super().__init__(self._client.Index(host=place), alias)
+        try:
+            self._dimension = int(self.index.describe_index_stats().dimension or 0)
+        except BaseException:
+            self.close()
+            raise
         self._last: dict[str, list[str]] = {}
         """By version the records written last: once they are seen, so is what came before."""
 
@@ -127,6 +132,7 @@ class Pinecone(PineconeReader):
     def close(self) -> None:
         """Let go of the connection."""
         self.index.close()
+        self._client.close()
 
     def _list(self, namespace: str, prefix: str | None = None) -> Iterator[list[str]]:
         for page in self.index.list(prefix=prefix, limit=_FETCH, namespace=namespace):
