@@ -67,6 +67,7 @@ def test_a_release_from_plan_to_search_by_a_worker_and_the_way_back(call: Call, 
         return helpers[-1]
 
     monkeypatch.setattr("core.cli.output.start_worker", start)  # to see it end
+    monkeypatch.setenv("PAIRSMITH_THREADS", "1")
     done = read_json(call, "release", "reindex", "small", "--system", "base")
     assert (done["documents"], done["written"], done["previous"], {check["holds"] for check in done["checks"]}) == (24, 24, None, {True})
     status: dict[str, Any] = read_json(call, "release", "status", "small")
@@ -80,4 +81,4 @@ def test_a_release_from_plan_to_search_by_a_worker_and_the_way_back(call: Call, 
     (FaissFiles(target.place, target.alias).root / "CURRENT").unlink()
     assert "is gone" in read_json(call, "release", "status", "small")["fault"]
     assert read_json(call, "release", "rollback", "small", "--to", done["version"])["live"] == done["version"]
-    assert [helper.wait(timeout=60) for helper in helpers] == [0] * len(helpers)
+    assert [helper.wait(timeout=200) for helper in helpers] == [0] * len(helpers)
