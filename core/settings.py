@@ -46,6 +46,7 @@ class Settings(BaseSettings):
     )
     embeddings_key: SecretStr = Field(default=SecretStr(""), description="The key for it; never stored, shown or logged.")
     embeddings_price: float | None = Field(default=None, ge=0, description="Dollars a million tokens there; known for OpenAI's own models.")
+    release_key: SecretStr = Field(default=SecretStr(""), description="API key or password of the vector database; never written to disk.")
     threads: int = Field(default=0, ge=0, description="Threads a model may use; 0 leaves it to the library.")
 
     @property

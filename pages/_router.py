@@ -17,6 +17,7 @@ PAGES = {
         ("compare", "Compare", "compare_arrows", "Base against tuned: figures, verdict, and any query side by side."),
         ("map", "Map", "scatter_plot", "Both models' maps of the documents, and whether they clump."),
         ("models", "Models", "deployed_code", "Models, runs and snapshots."),
+        ("release", "Release", "rocket_launch", "What is live in the vector database, and bringing it to another model."),
     ],
 }
 

@@ -11,6 +11,7 @@ import streamlit as st
 from core.ingest.export import render_pairs
 from core.jobs.run_log import read_log
 from core.model import ModelKind, ModelRecord, Run, RunKind, RunStatus, Snapshot
+from core.release.card import write_release_files
 from core.release.model_zip import name_folder, zip_model
 from core.store import artefacts, projects, runs
 from pages._ui.page import open_page
@@ -27,6 +28,7 @@ KINDS = {
     RunKind.MAP: "Draw maps",
     RunKind.EMBED: "Prepare for search",
     RunKind.METER: "Value of judgements",
+    RunKind.REINDEX: "Re-index",
 }
 MODEL_KINDS = {
     ModelKind.BASE: "Base",
@@ -90,7 +92,7 @@ def draw_downloads(tuned: list[ModelRecord], answered: int) -> None:
             file_name = f"{name_folder(record)}.zip"
             st.download_button(
                 "Download model",
-                lambda: zip_model(record),
+                lambda: zip_model(record, write_release_files(page.workspace, page.project_id, record)),
                 file_name,
                 "application/zip",
                 disabled=not is_there,

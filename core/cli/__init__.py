@@ -15,7 +15,7 @@ from core.model import PairsmithError
 
 # The order here is the order of the commands in the help.
 # isort: off
-from core.cli import projects, data, anchors, curate, agreement, value, mining, review, tuning, reranker, evaluation, history, runs, backup, models
+from core.cli import projects, data, anchors, curate, agreement, value, mining, review, tuning, reranker, evaluation, history, runs, backup, models, release
 # isort: on
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "mining",
     "models",
     "projects",
+    "release",
     "reranker",
     "review",
     "runs",

@@ -45,10 +45,11 @@ def open_project(project: str) -> Workspace:
     return workspace
 
 
-def run_to_end(project: str, kind: RunKind, config: dict[str, Any]) -> Run:
-    """Queue a run and wait for it."""
+def run_to_end(project: str, kind: RunKind, config: dict[str, Any], *, alone: bool = False) -> Run:
+    """Queue a run and wait for it; `alone`: refused where another of its kind is under way."""
     workspace = open_project(project)
-    return follow_run(workspace, LocalEngine(workspace).enqueue(project, kind, config))
+    engine = LocalEngine(workspace)
+    return follow_run(workspace, (engine.enqueue_alone if alone else engine.enqueue)(project, kind, config))
 
 
 def run_and_show(project: str, kind: RunKind, config: dict[str, Any], json: bool) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -13,12 +11,14 @@ import typer
 
 from core.cli.app import Json, ProjectName, app, open_project
 from core.cli.output import Out
+from core.evaluation.systems import find_system
 from core.ingest.export import Form, export_project
 from core.ingest.kinds import Kind
 from core.ingest.preview import Change, Preview
 from core.ingest.read import import_path, preview_path
-from core.model import NotFound, PairsmithError
-from core.store import artefacts, projects
+from core.model import PairsmithError
+from core.release.model_zip import export_model
+from core.store import projects
 from core.workspace import Workspace, open_workspace
 
 MODEL = "model"
@@ -52,7 +52,7 @@ def import_(
 @app.command()
 def export(
     project: ProjectName,
-    out: Annotated[Path, typer.Option(help="File to write, or folder (datasets, beir, csv, model); it must not exist.")],
+    out: Annotated[Path, typer.Option(help="File to write, or folder (datasets, beir, csv, model; model.zip as a zip); it must not exist.")],
     what: Annotated[str, typer.Option(help="pairs, triplets, tuples, datasets, beir, qrels, csv, log (every event), or model (the tuned model).")] = "pairs",
     system: Annotated[str, typer.Option(help="With model: tuned (the newest) or a model's id.")] = "tuned",
     json: Json = False,
@@ -89,17 +89,8 @@ def _say_columns(columns: Mapping[str, str]) -> list[str]:
 
 
 def _export_model(workspace: Workspace, project: str, system: str, out: Path) -> str:
-    if out.exists():
-        raise PairsmithError(f"{out} exists already. Remove it, or name another place.")
-    with workspace.store.read() as conn:
-        if system == "tuned":
-            tuned = [model for model in artefacts.list_models(conn, project) if model.kind.is_trained]
-            if not tuned:
-                raise NotFound(f"Project {project!r} has no tuned model yet. `pairsmith tune {project}` makes one.")
-            record = tuned[0]
-        else:
-            record = artefacts.get_model(conn, project, system)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{out.name[:40]}-", dir=out.parent) as made:
-        shutil.copytree(record.location, Path(made) / "model").rename(out)
+    record = find_system(workspace, project, system)
+    if record is None:
+        raise PairsmithError("BM25 has no weights. Name a model instead: tuned, base, or a model's id.")
+    export_model(workspace, project, record, out)
     return record.id

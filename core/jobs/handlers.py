@@ -15,6 +15,9 @@ from core.evaluation.systems import BASE, TUNED, find_system, open_systems
 from core.geometry.map_run import draw_maps
 from core.jobs.reporter import Reporter
 from core.model import ModelKind, ModelRecord, NotFound, PairsmithError, Run
+from core.release.reindex import reindex
+from core.release.stores import opened
+from core.release.target import read_target
 from core.retrieval.encoder import embed_anchors, embed_documents
 from core.store import artefacts, corpus
 from core.tuning.columns import list_openers
@@ -109,6 +112,13 @@ def meter(workspace: Workspace, run: Run, reporter: Reporter) -> Mapping[str, An
     """Measure what the judgements so far are worth."""
     is_fresh = bool(run.config.get("fresh", False))
     return measure_value(workspace, run.project_id, lambda message, step, total: reporter.report(step, total, message), fresh=is_fresh)
+
+
+def reindex_project(workspace: Workspace, run: Run, reporter: Reporter) -> Mapping[str, Any]:
+    """Bring the project's vector database to a model."""
+    record = _system(workspace, run.project_id, str(run.config.get("system", TUNED)))
+    with opened(read_target(workspace, run.project_id), workspace.settings) as store:
+        return reindex(workspace, run.project_id, record, store, reporter)
 
 
 def _system(workspace: Workspace, project_id: str, name: str) -> Any:

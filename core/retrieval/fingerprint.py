@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 _WEIGHTS = (".safetensors", ".bin", ".onnx", ".pt")
-_UNUSED = {"README.md", ".gitattributes", "data_config.json", "train_script.py", "training_args.bin"}
+_UNUSED = {"README.md", "pairsmith.json", ".gitattributes", "data_config.json", "train_script.py", "training_args.bin"}
 _CARRIES_NO_MEANING = {"__version__", "_name_or_path", "transformers_version", "torch_dtype", "dtype", "architectures", "_attn_implementation_autoset"}
 
 

@@ -10,6 +10,7 @@ import pytest
 from typer.main import get_command
 
 from core.cli import app
+from core.release.target import StoreKind
 from core.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,6 +40,23 @@ def test_every_command_in_the_readme_exists_with_its_options() -> None:
         assert set(re.findall(r"--[a-z-]+", rest.split("#")[0])) <= options, name
 
 
+def test_every_command_of_release_is_in_its_guide_and_none_is_invented() -> None:
+    group = get_command(app).commands["release"].commands
+    used = re.findall(r"^pairsmith release (\w+)(.*)$", read("docs/release.md"), re.M)
+    assert {name for name, _ in used} | {"upload", "guard"} == set(group)
+    assert {"pairsmith release upload", "pairsmith release guard"} <= set(re.findall(r"`(pairsmith release \w+)", read("docs/release.md")))
+    for name, rest in used:
+        options = {option for parameter in group[name].params for option in parameter.opts}
+        assert set(re.findall(r"--[a-z-]+", rest.split("#")[0])) <= options, name
+
+
+def test_every_store_is_in_the_release_guide_with_its_extra() -> None:
+    extras = tomllib.loads(read("pyproject.toml"))["project"]["optional-dependencies"]
+    rows = dict(re.findall(r"^\| `(\w+)` \| `?(\w+)`? \|", read("docs/release.md"), re.M))
+    assert set(rows) == set(StoreKind)
+    assert set(rows.values()) - {"none"} <= set(extras)
+
+
 def test_every_command_that_reports_can_print_json() -> None:
     commands = get_command(app).commands
     silent = {"worker"}
@@ -59,13 +77,14 @@ def test_the_readme_has_a_line_for_each_folder_of_core_and_each_top_level_folder
 
 def test_every_runtime_dependency_is_listed_with_a_licence() -> None:
     project = tomllib.loads(read("pyproject.toml"))["project"]
-    runtime = [*project["dependencies"], *project["optional-dependencies"]["postgres"]]
+    extras = (requirement for name, extra in project["optional-dependencies"].items() if name != "dev" for requirement in extra)
+    runtime = [*project["dependencies"], *extras]
     names = {re.split(r"[\[<>=]", item)[0].lower() for item in runtime}
     listed = read("docs/dependencies.md").lower()
     assert {name for name in names if not re.search(rf"\b{re.escape(name)}\b", listed)} == set()
 
 
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "docs/concepts.md", "docs/operating.md", "docs/dependencies.md"])
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "docs/concepts.md", "docs/operating.md", "docs/release.md", "docs/dependencies.md"])
 def test_links_inside_the_repository_lead_somewhere(name: str) -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", read(name)):
         if not target.startswith("http"):

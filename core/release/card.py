@@ -1,0 +1,144 @@
+"""The model card that leaves the house with a model: what it was made of and what it reached, and not one sentence of the corpus.
+
+Every value is a number, a name of ours, a setting or a verdict; anchors, documents and notes of people never enter.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from core.model import ModelKind, ModelRecord, NotFound, RunKind
+from core.release.guard import CARD
+from core.release.plan import describe_verdict
+from core.retrieval.models import EMBEDDED_SHA256
+from core.store import artefacts, runs
+from core.workspace import Workspace
+
+README = "README.md"
+_PATHS = ("generic_path",)
+"""Settings that name a place on this machine."""
+
+
+def write_release_files(workspace: Workspace, project_id: str, record: ModelRecord) -> dict[str, bytes]:
+    """The files that an export adds to the model's own, by name: the card, and how the model is used for programs to read."""
+    use = {
+        "fingerprint": record.id,
+        "query_prompt": record.query_prompt,
+        "document_prompt": record.document_prompt,
+        "max_length": record.max_length,
+        "precision": "float32",
+        "dimension": record.dimension,
+        "metric": "cosine",
+    }
+    card = write_card(workspace, project_id, record)
+    return {README: card.encode(), CARD: (json.dumps(use, ensure_ascii=False, indent=2) + "\n").encode()}
+
+
+def write_card(workspace: Workspace, project_id: str, record: ModelRecord) -> str:
+    """The card in Markdown."""
+    base, snapshot, config, result = _read_origin(workspace, project_id, record)
+    licence = find_licence(base or record)
+    front = ["---", "library_name: sentence-transformers", "pipeline_tag: sentence-similarity", *([f"license: {licence}"] if licence else []), "---"]
+    sections = [
+        "\n".join(front),
+        f"# {record.name}",
+        _say_origin(record, base),
+        _section("Data", _say_data(snapshot, result)),
+        _section("Verdict on held-out anchors", [describe_verdict(workspace, project_id, record) or "Not measured.", *_say_figures(result)]),
+        _section("Use", [_say_use(record)]),
+        _section("Settings", [f"- {name}: {value}" for name, value in sorted(config.items()) if name not in _PATHS]),
+        _section(
+            "Licence",
+            [f"The base model's: {licence}." if licence else "The base model's card names none. Ask its makers before you pass this model on."],
+        ),
+    ]
+    return "\n\n".join(filter(None, sections)) + "\n"
+
+
+def find_licence(record: ModelRecord) -> str:
+    """The licence that a model's own card names in its front matter; that of the embedded default is known. Empty where there is none."""
+    path = Path(record.location) / README
+    text = path.read_text(encoding="utf-8", errors="replace")[:5_000] if path.exists() else ""
+    front = re.match(r"---\n(.*?)\n---", text, re.S)
+    found = re.search(r"^license:\s*([\w.+-]+)\s*$", front.group(1), re.M) if front else None
+    if found:
+        return found.group(1)
+    return "apache-2.0" if _is_embedded(record) else ""
+
+
+def _is_embedded(record: ModelRecord) -> bool:
+    from core.retrieval.fingerprint import hash_file
+
+    weights = Path(record.location) / "model.safetensors"
+    return weights.exists() and hash_file(weights) == EMBEDDED_SHA256
+
+
+def _read_origin(
+    workspace: Workspace, project_id: str, record: ModelRecord
+) -> tuple[ModelRecord | None, Mapping[str, int], Mapping[str, Any], Mapping[str, Any]]:
+    """The base model, the snapshot's counts, the run's settings and its result; empty where they are not known."""
+    with workspace.store.read() as conn:
+        base = next((model for model in artefacts.list_models(conn, project_id) if model.id == record.base_id), None)
+        counts = next((item.counts for item in artefacts.list_snapshots(conn, project_id) if item.id == record.snapshot_id), {})
+        try:
+            run = runs.get_run(conn, record.run_id) if record.run_id else None
+        except NotFound:
+            run = None
+    if run is None or run.kind != RunKind.TUNE:
+        return base, counts, {}, {}
+    return base, counts, run.config, run.result or {}
+
+
+def _say_origin(record: ModelRecord, base: ModelRecord | None) -> str:
+    made = f"Tuned by Pairsmith from {base.name if base else (record.base_id or '')[:12]}" if record.kind == ModelKind.TUNED else "A base model, as it is"
+    prompts = f"query prompt `{record.query_prompt}`, document prompt `{record.document_prompt}`"
+    return f"{made}. {record.dimension} dimensions, cosine, {prompts}, longest text {record.max_length} tokens. Fingerprint `{record.id}`."
+
+
+def _say_data(snapshot: Mapping[str, int], result: Mapping[str, Any]) -> list[str]:
+    lines = [f"- {name.replace('_', ' ')}: {count:,}" for name, count in snapshot.items()]
+    train, test = result.get("train", {}), result.get("test", {})
+    if train:
+        lines.append(f"- training rows: {train['rows']:,}, of everyday pairs {train['generic']:,}; steps: {train['steps']:,}")
+    if test:
+        lines.append(f"- split by groups of anchors that share an answer or are near-duplicates; held out for the verdict: {test['difference']['n']} anchors")
+    return lines
+
+
+def _say_figures(result: Mapping[str, Any]) -> list[str]:
+    test = result.get("test", {})
+    if not test:
+        return []
+    rows = ["", "| NDCG@5 | base | tuned |", "|---|---|---|"]
+    rows.append("| held-out anchors (95 % interval) | " + " | ".join(_say_interval(test[name]) for name in ("base", "tuned")) + " |")
+    guard = test.get("guard", {})
+    if len(guard) == 2:
+        rows.append(f"| everyday questions (guard set) | {guard['base']:.3f} | {guard['tuned']:.3f} |")
+    return rows
+
+
+def _say_interval(figures: Mapping[str, Any]) -> str:
+    low, high = figures["interval"]
+    return f"{figures['ndcg@5']:.3f} ({low:.3f} to {high:.3f})"
+
+
+def _say_use(record: ModelRecord) -> str:
+    return f"""```python
+from sentence_transformers import SentenceTransformer
+
+model = SentenceTransformer("path/to/this/folder")
+model.max_seq_length = {record.max_length}
+queries = model.encode(["…"], prompt={record.query_prompt or None!r}, normalize_embeddings=True)
+documents = model.encode(["…"], prompt={record.document_prompt or None!r}, normalize_embeddings=True)
+scores = queries @ documents.T
+```
+
+Ask only an index that was built with this fingerprint: vectors of two models have the same length and cannot be compared. `{CARD}` carries it for programs."""
+
+
+def _section(title: str, lines: list[str]) -> str:
+    return f"## {title}\n\n" + "\n".join(lines) if lines else ""

@@ -1,0 +1,157 @@
+"""Wrong credentials and a server that goes away: told in words with what to do, the old version untouched."""
+
+from __future__ import annotations
+
+import http.server
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from core.model import PairsmithError
+from core.release.guard.manifest import write_manifest
+from core.release.live import look_at_live
+from core.release.store import Store, StoreFailed, explaining
+from core.release.stores import open_store, opened
+from core.release.stores import pinecone as module
+from core.release.target import StoreKind, Target
+from core.settings import Settings
+from tests.unit.release.conftest import OLD, make_manifest
+from tests.unit.release.pinecone_double import KEY, running_pinecone
+from tests.unit.release.test_stores import IDS, VECTORS, fill
+
+
+@contextmanager
+def answering(status: int) -> Iterator[str]:
+    """A server that answers everything with one status."""
+
+    class _Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        do_POST = do_PUT = do_GET
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Silence."""
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def test_a_key_that_qdrant_refuses_is_told() -> None:
+    pytest.importorskip("qdrant_client")
+    refused = pytest.raises(StoreFailed, match=r"refused the key \(HTTP 401\).*PAIRSMITH_RELEASE_KEY")
+    with answering(401) as url, refused, opened(Target(StoreKind.QDRANT, url, "clauses"), Settings()) as store:
+        store.read_alias()
+
+
+def test_a_qdrant_server_that_is_not_there_is_told() -> None:
+    pytest.importorskip("qdrant_client")
+    with answering(200) as url:
+        pass
+    with pytest.raises(StoreFailed, match="did not answer as it should"), opened(Target(StoreKind.QDRANT, url, "clauses"), Settings()) as store:
+        store.read_alias()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the client leaves its lock file open when it is refused
+def test_an_embedded_qdrant_that_another_process_holds_is_told(open_again: Callable[[StoreKind], Store], tmp_path: Path) -> None:
+    open_again(StoreKind.QDRANT)
+    with pytest.raises(StoreFailed, match="Another process has this Qdrant folder open"):
+        open_store(Target(StoreKind.QDRANT, str(tmp_path / StoreKind.QDRANT), "clauses"), Settings())
+
+
+def test_a_key_that_pinecone_refuses_and_a_service_that_is_away_leave_the_old_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("pinecone")
+    monkeypatch.setattr(module, "POLL_S", 0.0)
+    with running_pinecone() as (_, url):
+        target = Target(StoreKind.PINECONE, url, "clauses")
+        with opened(target, Settings(release_key=SecretStr(KEY))) as store:
+            fill(store)
+            store.switch_alias(OLD, None)
+        with pytest.raises(StoreFailed, match=r"refused the API key.*PAIRSMITH_RELEASE_KEY"):
+            open_store(target, Settings(release_key=SecretStr("wrong")))
+        with opened(target, Settings(release_key=SecretStr(KEY))) as store:
+            assert look_at_live(store).fault == ""
+            with pytest.raises(PairsmithError, match="takes vectors of 8 numbers, this model makes 16"):
+                store.create("clauses_ffffffffff_00000000", 16, "{}")
+
+
+def test_a_manifest_longer_than_a_record_of_pinecone_is_kept_in_pieces(open_again: Callable[[StoreKind], Store]) -> None:
+    store = open_again(StoreKind.PINECONE)
+    long = write_manifest(make_manifest(verdict="ü☂" * 30_000))
+    store.create(OLD, 8, long)
+    assert store.read_manifest_text(OLD) == long
+    store.put_manifest_text(OLD, write_manifest(make_manifest()))
+    assert store.read_manifest_text(OLD) == write_manifest(make_manifest())
+
+
+@pytest.fixture
+def guarded_url(pgvector_url: str) -> Iterator[str]:
+    """A database on a server that asks for passwords of everybody but `tester`."""
+    import psycopg
+
+    with psycopg.connect(pgvector_url, autocommit=True) as connection:
+        hba = Path(connection.execute("SHOW hba_file").fetchone()[0])  # type: ignore[index]
+        before = hba.read_text(encoding="utf-8")
+        hba.write_text(f"host all reader 127.0.0.1/32 scram-sha-256\n{before}", encoding="utf-8")
+        connection.execute("DROP ROLE IF EXISTS reader")
+        connection.execute("CREATE ROLE reader LOGIN PASSWORD 'right'")
+        connection.execute("SELECT pg_reload_conf()")
+    yield pgvector_url.replace("tester@", "reader@")
+    hba.write_text(before, encoding="utf-8")
+
+
+def test_a_password_that_postgresql_refuses_is_told_and_the_right_one_lets_in(guarded_url: str) -> None:
+    target = Target(StoreKind.PGVECTOR, guarded_url, "clauses")
+    with pytest.raises(StoreFailed, match=r"refused the sign-in.*PAIRSMITH_RELEASE_KEY"):
+        open_store(target, Settings(release_key=SecretStr("wrong")))
+    with pytest.raises(StoreFailed, match="does not let this user do that"):
+        open_store(target, Settings(release_key=SecretStr("right")))  # signed in, but may not make the extension
+
+
+def test_a_postgresql_that_goes_away_in_the_middle_keeps_what_was_whole(open_again: Callable[[StoreKind], Store], pgvector_url: str) -> None:
+    import psycopg
+
+    target = Target(StoreKind.PGVECTOR, pgvector_url, "clauses")
+    store = open_store(target, Settings())
+    store.create(OLD, 8, write_manifest(make_manifest()))
+    store.upsert(OLD, IDS[:6], VECTORS[:6])
+    with psycopg.connect(pgvector_url, autocommit=True) as other:
+        other.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+    with pytest.raises(StoreFailed, match=r"PostgreSQL did not answer.*start again.*Nothing that is live was changed"), explaining(store):
+        store.upsert(OLD, IDS[6:], VECTORS[6:])
+    store.close()
+    with opened(target, Settings()) as again:
+        assert again.list_ids(OLD) == set(IDS[:6])
+        again.upsert(OLD, IDS[6:], VECTORS[6:])
+        assert again.count(OLD) == 20
+
+
+def test_a_large_postgresql_version_gets_an_index_that_is_used(pgvector_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from core.release.stores import pgvector
+
+    monkeypatch.setattr(pgvector, "HNSW_FROM", 20)
+    with opened(Target(StoreKind.PGVECTOR, pgvector_url, "clauses"), Settings()) as store:
+        fill(store)
+        indexes = store.connection.execute("SELECT indexdef FROM pg_indexes WHERE tablename = %s", [OLD]).fetchall()  # type: ignore[attr-defined]
+        assert any("hnsw" in text for (text,) in indexes)
+        assert [hits[0][0] for hits in store.search(OLD, VECTORS, 1)] == IDS
+
+
+def test_a_client_that_is_not_installed_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.release.stores.find_spec", lambda name: None)
+    with pytest.raises(StoreFailed, match=r"pip install 'pairsmith\[qdrant\]'"):
+        open_store(Target(StoreKind.QDRANT, "/x", "clauses"), Settings())
