@@ -6,11 +6,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from tests.bench import embed_again, first_page, mine, queue_page, suspicious, value_meter
+from tests.bench import embed_again, evaluate, first_page, mine, queue_page, suspicious, value_meter
 from tests.bench.harness import format_table, write_rows
 
 BENCHMARKS = {
     "embed-again": embed_again.run,
+    "evaluate": evaluate.run,
     "first-page": first_page.run,
     "mine": mine.run,
     "suspicious": suspicious.run,
