@@ -19,7 +19,7 @@ from pages._ui.page import Page
 PAGE_SIZE = 50
 
 
-def draw_anchors(page: Page, measured: Measured, base: ModelRecord, tuned: ModelRecord) -> None:
+def draw_anchors(page: Page, measured: Measured, base: ModelRecord, tuned: ModelRecord | None) -> None:
     """The chart of all changes, the table, and the lists of the row that is chosen."""
     before, after = read_score_pair(page.workspace, measured.found)
     changes = {anchor_id: after[anchor_id] - value for anchor_id, value in before.items() if anchor_id in after}
