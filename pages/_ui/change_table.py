@@ -72,4 +72,5 @@ def draw_anchors(page: Page, measured: Measured, base: ModelRecord, tuned: Model
 
 def make_link(page: Page, measured: Measured, text: str) -> str:
     """The address of this page with a query asked, a run and a system chosen."""
-    return "/compare?" + urlencode({"project": page.project_id, "run": measured.found.run.id, "system": measured.found.system, "q": text})
+    here = (st.context.url or "/compare").partition("?")[0]
+    return f"{here}?" + urlencode({"project": page.project_id, "run": measured.found.run.id, "system": measured.found.system, "q": text})

@@ -165,7 +165,7 @@ def test_a_backup_is_a_home_and_is_never_written_over(call: Call, workspace: Wor
     assert [item["id"] for item in read_json(call, "--home", str(tmp_path / "copy"), "project", "list")["projects"]] == ["small"]
 
 
-def test_embedding_the_value_meter_and_an_evaluation_start_a_worker_and_wait_for_their_run(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_embedding_the_value_meter_and_an_evaluation_start_a_worker_and_wait_for_their_run(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     helpers: list[subprocess.Popen[bytes]] = []
 
     def start(workspace: Workspace, *, until_idle: bool) -> subprocess.Popen[bytes]:
@@ -187,4 +187,7 @@ def test_embedding_the_value_meter_and_an_evaluation_start_a_worker_and_wait_for
     code, out, err = call("compare", "small", "--system", "tuned")
     assert (code, out) == (1, "")
     assert "was not measured in this run" in err
+    written = read_json(call, "report", "small", "--out", str(tmp_path / "verdict.html"))["files"]
+    assert [Path(path).name for path in written] == ["verdict.html", "verdict.json"]
+    assert all(Path(path).stat().st_size > 1_000 for path in written)
     assert [helper.wait(timeout=60) for helper in helpers] == [0] * len(helpers)
