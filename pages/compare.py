@@ -120,7 +120,9 @@ def offer_base(page: Page) -> None:
 
 
 page = open_page("Compare", ":material/compare_arrows:", caption="Base against tuned, measured on anchors held out from tuning.")
-base_model, tuned_model = choose_model(page)
+choices = st.container(horizontal=True)
+with choices:
+    base_model, tuned_model = choose_model(page)
 if tuned_model is None:
     st.info(
         "There is no tuned model yet. Label answers, review hard negatives, then start a tuning run. The base can be tried already.", icon=":material/info:"
@@ -130,18 +132,19 @@ if base_model is None:
     offer_base(page)
 else:
     model = tuned_model or base_model
-    found = find_measured(page, model.id, system=st.query_params.get("system"), run_id=choose_run(page, model))
+    with choices:
+        found = find_measured(page, model.id, system=st.query_params.get("system"), run_id=choose_run(page, model))
+        found = choose_system(found) if found else None
     if found:
-        found = choose_system(found)
         show_verdict(found.view["verdict"], large=True)
         show_doubts(found.view)
         draw_rule(found.view)
     if tuned_model:
         offer_measuring(page, tuned_model, found)
-    if found:
-        draw_holes(page, found)
-    draw_form(page, model)
     if found or tuned_model:
         draw_tabs(page, found, base_model, tuned_model)
     else:
         draw_query(page, None, base_model, None)
+    if found:
+        draw_holes(page, found)
+    draw_form(page, model)
