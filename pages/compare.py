@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import streamlit as st
 
+from core.evaluation.found import list_comparisons
 from core.model import ModelKind, ModelRecord, RunKind
 from core.store import artefacts
 from pages._ui.before_after import QUERY_TAB, draw_telling, show_query
@@ -37,6 +39,23 @@ def choose_model(page: Page) -> tuple[ModelRecord | None, ModelRecord | None]:
     return by_id.get(by_id[chosen].base_id or ""), by_id[chosen]
 
 
+def choose_run(page: Page, model: ModelRecord) -> str | None:
+    """The measurement to look at: the one in the address, else the newest, where there are several one of them by choice."""
+    found = list_comparisons(page.workspace, page.project_id, model_id=model.id)
+    wanted = st.query_params.get("run")
+    if len(found) < 2:
+        return wanted
+    words = {run.id: f"{datetime.fromtimestamp(run.created_at, UTC):%Y-%m-%d %H:%M} UTC, {len(test['systems'])} systems" for run, test in found}
+    ids = list(words)
+    start = ids.index(wanted) if wanted in ids else 0
+    chosen = st.selectbox("Measurement", ids, index=start, format_func=lambda item: words.get(item, item), key=f"compare_run-{model.id}-{ids[0]}")
+    if chosen == ids[0]:
+        st.query_params.pop("run", None)  # the newest stays the newest when another is measured
+    else:
+        st.query_params["run"] = chosen
+    return chosen
+
+
 def choose_system(measured: Measured) -> Measured:
     """The comparison seen from one of its systems, where there is more than one beside the reference."""
     names = {item["system"]: item["title"] for item in measured.found.test["systems"]}
@@ -65,6 +84,29 @@ def draw_query(page: Page, measured: Measured | None, base: ModelRecord, tuned: 
         draw_telling(page, measured)
 
 
+def draw_tabs(page: Page, found: Measured | None, base: ModelRecord, tuned: ModelRecord | None) -> None:
+    """The views of a comparison, each drawn only while it is open."""
+    start = QUERY_TAB if found is None or st.query_params.get("q") else TABS[0]
+    figures, anchors, slices, query_tab, origin = st.tabs(TABS, key="compare_view", on_change="rerun", default=start)
+    if query_tab.open:
+        with query_tab:
+            draw_query(page, found, base, tuned)
+    elif found is None:
+        st.caption("The figures come with the measurement.")
+    elif figures.open:
+        with figures:
+            draw_figures(found)
+    elif anchors.open:
+        with anchors:
+            draw_anchors(page, found, base, tuned)
+    elif slices.open:
+        with slices:
+            draw_slices(page, found)
+    elif origin.open:
+        with origin:
+            draw_origin(page, found)
+
+
 def offer_base(page: Page) -> None:
     """Where no model is registered yet: embed the documents first."""
     run = latest_run(page, RunKind.EMBED)
@@ -78,7 +120,9 @@ def offer_base(page: Page) -> None:
 
 
 page = open_page("Compare", ":material/compare_arrows:", caption="Base against tuned, measured on anchors held out from tuning.")
-base_model, tuned_model = choose_model(page)
+choices = st.container(horizontal=True)
+with choices:
+    base_model, tuned_model = choose_model(page)
 if tuned_model is None:
     st.info(
         "There is no tuned model yet. Label answers, review hard negatives, then start a tuning run. The base can be tried already.", icon=":material/info:"
@@ -86,35 +130,21 @@ if tuned_model is None:
     st.page_link("tune.py", label="Go to tune", icon=":material/arrow_forward:")
 if base_model is None:
     offer_base(page)
-elif tuned_model is None:
-    draw_query(page, None, base_model, None)
 else:
-    found = find_measured(page, tuned_model.id, system=st.query_params.get("system"), run_id=st.query_params.get("run"))
+    model = tuned_model or base_model
+    with choices:
+        found = find_measured(page, model.id, system=st.query_params.get("system"), run_id=choose_run(page, model))
+        found = choose_system(found) if found else None
     if found:
-        found = choose_system(found)
         show_verdict(found.view["verdict"], large=True)
         show_doubts(found.view)
         draw_rule(found.view)
-    offer_measuring(page, tuned_model, found)
+    if tuned_model:
+        offer_measuring(page, tuned_model, found)
+    if found or tuned_model:
+        draw_tabs(page, found, base_model, tuned_model)
+    else:
+        draw_query(page, None, base_model, None)
     if found:
         draw_holes(page, found)
-    draw_form(page, tuned_model)
-    start = QUERY_TAB if found is None or st.query_params.get("q") else TABS[0]
-    figures, anchors, slices, query_tab, origin = st.tabs(TABS, key="compare_view", on_change="rerun", default=start)
-    if query_tab.open:
-        with query_tab:
-            draw_query(page, found, base_model, tuned_model)
-    elif found is None:
-        st.caption("The figures come with the measurement.")
-    elif figures.open:
-        with figures:
-            draw_figures(found)
-    elif anchors.open:
-        with anchors:
-            draw_anchors(page, found, base_model, tuned_model)
-    elif slices.open:
-        with slices:
-            draw_slices(page, found)
-    elif origin.open:
-        with origin:
-            draw_origin(page, found)
+    draw_form(page, model)

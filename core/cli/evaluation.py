@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +12,7 @@ from core.cli.app import Json, ProjectName, app, open_project, run_to_end
 from core.cli.output import Out
 from core.evaluation.found import find_comparison, list_changes
 from core.evaluation.options import DEFAULT_DEPTH, EvaluateOptions
+from core.evaluation.report import build_report, write_report
 from core.evaluation.slices import slice_scores
 from core.evaluation.uploaded import bring_vectors, list_vectors
 from core.model import PairsmithError, RunKind
@@ -78,6 +80,21 @@ def compare(
     lines += [f"{item.difference:+.3f}  {item.anchor_id}  {item.text[:90]}" for item in changes]
     lines += [f"{item.value[:40]:<40} n = {item.n:<4} {item.base:.3f} → {item.tuned:.3f} ({item.low:+.3f} to {item.high:+.3f})" for item in slices]
     Out(json).show(value, "\n".join(lines))
+
+
+@app.command()
+def report(
+    project: ProjectName,
+    out: Annotated[Path, typer.Option(help="File to write: .html (with the JSON beside it) or .json.")],
+    run: Annotated[str, typer.Option(help="The run that measured; else the newest comparison.")] = "",
+    system: Annotated[str, typer.Option(help="The system that the reference is compared with; else the one that the verdict is about.")] = "",
+    json: Json = False,
+) -> None:
+    """Write a comparison as one HTML file that needs no network, and as JSON."""
+    workspace = open_project(project)
+    found = build_report(workspace, project, run_id=run or None, system=system or None, now=time.time())
+    files = [str(path) for path in write_report(found, out.expanduser())]
+    Out(json).show({"project": project, "run": found["run"]["id"], "system": found["system"], "files": files}, "\n".join(files))
 
 
 @app.command()

@@ -102,11 +102,12 @@ def _sum_groups(anchor_ids: Sequence[str], values: Sequence[float], groups: Mapp
 
 def _bootstrap(sums: NDArray[np.float64], sizes: NDArray[np.float64], rng: np.random.Generator) -> tuple[float, float, float]:
     """The interval of the mean and its standard error."""
-    means = np.empty(RESAMPLES)
+    means, is_uneven = np.empty(RESAMPLES), bool((sizes != sizes[0]).any())
     step = max(1, 4_000_000 // len(sums))
     for start in range(0, RESAMPLES, step):
         picks = rng.integers(0, len(sums), size=(min(step, RESAMPLES - start), len(sums)))
-        means[start : start + len(picks)] = sums[picks].sum(axis=1) / sizes[picks].sum(axis=1)
+        totals = sizes[picks].sum(axis=1) if is_uneven else len(sums) * sizes[0]
+        means[start : start + len(picks)] = sums[picks].sum(axis=1) / totals
     tail = _tail_share(len(sums))
     low, high = np.percentile(means, [100 * tail, 100 * (1 - tail)])
     return float(low), float(high), float(np.std(means))

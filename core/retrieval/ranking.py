@@ -17,6 +17,7 @@ from core.retrieval.vectors import Floats
 RRF_K = 60
 """The constant of reciprocal rank fusion (Cormack, Clarke, Büttcher, SIGIR 2009)."""
 _BLOCK_BYTES = 64_000_000
+_PIECES = 4
 FAISS_FROM = 100_000
 """Documents from which FAISS searches, where it is installed (extra `large`): as exact, and it never holds a row of all scores."""
 
@@ -29,14 +30,26 @@ def top_rows(scores: Floats, k: int) -> NDArray[np.int64]:
         return np.zeros((n, k), np.int64)
     if k == m:
         return np.argsort(-scores, axis=1, kind="stable").astype(np.int64)
-    kth = np.partition(scores, m - k, axis=1)[:, m - k : m - k + 1]
+    bounds = _find_bounds(scores, k)
     best = np.empty((n, k), np.int64)
     for i in range(n):
-        above = np.flatnonzero(scores[i] > kth[i])
-        ties = np.flatnonzero(scores[i] == kth[i])[: k - len(above)]
-        rows = np.concatenate([above, ties])
-        best[i] = rows[np.lexsort((rows, -scores[i][rows]))]
+        rows = np.flatnonzero(scores[i] >= bounds[i])
+        best[i] = rows[np.argsort(-scores[i][rows], kind="stable")[:k]]
     return best
+
+
+def _find_bounds(scores: Floats, k: int) -> Floats:
+    """For each row a score (n,) that at least k of its columns reach, and few others do: the k-th highest of the maxima of `_PIECES` times k pieces.
+
+    One pass over the scores, where a partition of whole rows takes several; where a row is short the k-th highest itself.
+    """
+    n, m = scores.shape
+    width = m // (_PIECES * k)
+    if width < 2:
+        return np.asarray(np.partition(scores, m - k, axis=1)[:, m - k])
+    pieces = m // width
+    highest = scores[:, : pieces * width].reshape(n, pieces, width).max(axis=2)
+    return np.asarray(np.partition(highest, pieces - k, axis=1)[:, pieces - k])
 
 
 def search_dense(queries: Floats, documents: Floats, k: int) -> tuple[NDArray[np.int64], Floats]:

@@ -19,7 +19,7 @@ from pages._ui.page import Page
 PAGE_SIZE = 50
 
 
-def draw_anchors(page: Page, measured: Measured, base: ModelRecord, tuned: ModelRecord) -> None:
+def draw_anchors(page: Page, measured: Measured, base: ModelRecord, tuned: ModelRecord | None) -> None:
     """The chart of all changes, the table, and the lists of the row that is chosen."""
     before, after = read_score_pair(page.workspace, measured.found)
     changes = {anchor_id: after[anchor_id] - value for anchor_id, value in before.items() if anchor_id in after}
@@ -72,4 +72,5 @@ def draw_anchors(page: Page, measured: Measured, base: ModelRecord, tuned: Model
 
 def make_link(page: Page, measured: Measured, text: str) -> str:
     """The address of this page with a query asked, a run and a system chosen."""
-    return "/compare?" + urlencode({"project": page.project_id, "run": measured.found.run.id, "system": measured.found.system, "q": text})
+    here = (st.context.url or "/compare").partition("?")[0]
+    return f"{here}?" + urlencode({"project": page.project_id, "run": measured.found.run.id, "system": measured.found.system, "q": text})

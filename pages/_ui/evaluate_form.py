@@ -31,7 +31,11 @@ def draw_form(page: Page, model: ModelRecord) -> None:
     with st.expander("Measure more systems", icon=":material/view_column:"):
         names = _list_choices(page, model)
         chosen = st.multiselect(
-            "Beside the base model", list(names), default=[model.id], format_func=lambda name: names.get(name, name), key=f"columns-{model.id}"
+            "Beside the base model",
+            list(names),
+            default=[model.id if model.id in names else "bm25"],
+            format_func=lambda name: names.get(name, name),
+            key=f"columns-{model.id}",
         )
         left, right = st.columns([3, 2], vertical_alignment="bottom")
         reranker = left.text_input("Reranker", key="reranker", placeholder="Folder or hub id of a cross-encoder", help="Each system is measured with it too.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from core.evaluation.report import build_report
+from core.evaluation.report_html import render_html
 from core.store import artefacts
 from pages._ui.outcome import Measured
 from pages._ui.page import Page
@@ -38,10 +41,31 @@ def draw_origin(page: Page, measured: Measured) -> None:
     table = pd.DataFrame({"What": list(rows), "Value": [_say(value) for value in rows.values()]})
     st.dataframe(table, hide_index=True, height="content", alt="What the figures were measured on and how")
     st.caption(f"The same on the command line: pairsmith compare {page.project_id} --run {run.id}")
+    with st.container(horizontal=True):
+        _offer_files(page, measured)
+
+
+def _offer_files(page: Page, measured: Measured) -> None:
+    found = measured.found
+
+    def make_report() -> str:
+        return render_html(build_report(page.workspace, page.project_id, run_id=found.run.id, system=found.system, now=time.time()))
+
+    st.download_button(
+        "Report (HTML)",
+        make_report,
+        f"{page.project_id}-{found.run.id}.html",
+        "text/html",
+        icon=":material/description:",
+        type="primary",
+        on_click="ignore",
+        key="take-report",
+        help="One file that opens without a network: verdict, rule, figures, every anchor, slices, settings and versions. It holds texts of the corpus.",
+    )
     st.download_button(
         "Scores of every anchor (CSV)",
         lambda: render_scores(page, measured),
-        f"{page.project_id}-{run.id}-scores.csv",
+        f"{page.project_id}-{found.run.id}-scores.csv",
         "text/csv",
         icon=":material/download:",
         on_click="ignore",

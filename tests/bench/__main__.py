@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from tests.bench import embed_again, embed_exact, embed_int8, first_page, mine, queue_page, reindex, suspicious, train, value_meter
+from tests.bench import embed_again, embed_exact, embed_int8, evaluate, first_page, mine, queue_page, reindex, suspicious, train, value_meter
 from tests.bench.harness import format_table, write_rows
 from tests.conftest import COLLECTIONS
 
@@ -16,6 +16,7 @@ BENCHMARKS = {
     "embed-again": embed_again.run,
     "train": train.run,
     **({"train-uneven": train.run_uneven} if (COLLECTIONS / train.UNEVEN).is_dir() else {}),
+    "evaluate": evaluate.run,
     "first-page": first_page.run,
     "mine": mine.run,
     "suspicious": suspicious.run,

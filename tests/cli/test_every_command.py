@@ -215,7 +215,7 @@ def test_a_failed_run_is_told_with_the_command_that_prints_its_log(call: Call, w
 
 
 @pytest.mark.usefixtures("helpers")
-def test_an_evaluation_waits_for_its_run_and_a_comparison_reads_what_it_left(call: Call) -> None:
+def test_an_evaluation_waits_for_its_run_and_a_comparison_and_a_report_read_what_it_left(call: Call, tmp_path: Path) -> None:
     code, out, err = call("evaluate", "small", "--system", "base", "--system", "bm25", "--queries", "all", "--json")
     assert code == 0, err
     assert "comparisons" in json.loads(out)
@@ -228,6 +228,9 @@ def test_an_evaluation_waits_for_its_run_and_a_comparison_reads_what_it_left(cal
     code, out, err = call("compare", "small", "--system", "tuned")
     assert (code, out) == (1, "")
     assert "was not measured in this run" in err
+    written = read_json(call, "report", "small", "--out", str(tmp_path / "verdict.html"))["files"]
+    assert [Path(path).name for path in written] == ["verdict.html", "verdict.json"]
+    assert all(Path(path).stat().st_size > 1_000 for path in written)
 
 
 def test_a_cross_encoder_is_taken_in_and_listed(call: Call, tiny_model: Path, tmp_path: Path) -> None:

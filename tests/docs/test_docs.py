@@ -84,7 +84,9 @@ def test_every_runtime_dependency_is_listed_with_a_licence() -> None:
     assert {name for name in names if not re.search(rf"\b{re.escape(name)}\b", listed)} == set()
 
 
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "docs/concepts.md", "docs/operating.md", "docs/release.md", "docs/dependencies.md"])
+@pytest.mark.parametrize(
+    "name", ["README.md", "CONTRIBUTING.md", "docs/concepts.md", "docs/evaluation.md", "docs/operating.md", "docs/release.md", "docs/dependencies.md"]
+)
 def test_links_inside_the_repository_lead_somewhere(name: str) -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", read(name)):
         if not target.startswith("http"):

@@ -25,6 +25,17 @@ def test_top_rows_are_those_of_a_full_sort_ties_by_column(rows: list[list[int]],
     assert top_rows(scores, k).tolist() == wanted
 
 
+@pytest.mark.parametrize("k", [1, 3, 10])
+@pytest.mark.parametrize("m", [200, 203, 1_001])
+def test_top_rows_of_long_rows_are_those_of_a_full_sort_however_many_are_equal(m: int, k: int):
+    rng = np.random.default_rng(m + k)
+    rows = [rng.normal(size=m), rng.integers(0, 3, m), np.zeros(m), np.arange(m), -np.arange(m), np.where(np.arange(m) == m - 1, 9.0, -np.inf)]
+    scores = np.array(rows, np.float32)
+    wanted = [np.argsort(-row, kind="stable")[:k].tolist() for row in scores]
+    assert top_rows(scores, k).tolist() == wanted
+    assert top_rows(np.asfortranarray(scores), k).tolist() == wanted
+
+
 @given(n=st.integers(0, 9), q=st.integers(0, 6), k=st.integers(0, 12), seed=st.integers(0, 999))
 @settings(max_examples=100, deadline=None, derandomize=True, database=None)
 def test_dense_search_is_brute_force_whatever_the_block(n: int, q: int, k: int, seed: int):
