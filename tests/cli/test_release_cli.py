@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,19 @@ import pytest
 from core.jobs.engine import start_worker
 from core.release.stores.faiss_files import FaissFiles
 from core.release.target import read_target
+from core.settings import load_settings
 from core.workspace import Workspace
 from tests.cli.test_every_command import Call, call, read_json
 
 __all__ = ["call"]
+
+
+@pytest.fixture(autouse=True)
+def own_home() -> Iterator[None]:
+    """Settings are read once a process: each test has them read anew, or it would work in the home of the first."""
+    load_settings.cache_clear()
+    yield
+    load_settings.cache_clear()
 
 
 def test_a_target_is_shown_set_and_refused_where_it_cannot_be_used(call: Call, tmp_path: Path) -> None:
