@@ -73,7 +73,7 @@ def evaluate(workspace: Workspace, run: Run, reporter: Reporter) -> Mapping[str,
     def on_stage(message: str, step: int, total: int) -> None:
         reporter.report(step, total, message)
 
-    systems = open_systems(workspace, run.project_id, options.systems, list_openers(options))
+    systems = open_systems(workspace, run.project_id, options.systems, list_openers(workspace, run.project_id, options))
     if len(systems) > 1 and options.reference in options.systems:
         found = compare_systems(
             workspace, run.project_id, systems, options.part, reference=options.reference, run_id=run.id, on_stage=on_stage, settings=options.to_json()

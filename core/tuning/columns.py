@@ -16,6 +16,7 @@ from core.model import ModelRecord, PairsmithError
 from core.retrieval.encoder import Encoder, embed_anchors, embed_documents
 from core.retrieval.ranking import search_dense
 from core.retrieval.reranker import Reranker
+from core.retrieval.rerankers import find_reranker
 from core.retrieval.sending import ENDPOINT
 from core.store.artefacts import ADAPTER_ID
 from core.tuning.adapter import apply_adapter
@@ -23,11 +24,12 @@ from core.tuning.value_meter import fit_present
 from core.workspace import Workspace
 
 
-def list_openers(options: EvaluateOptions) -> dict[str, Opener]:
-    """Openers for `core.evaluation.systems.open_systems`; reranking only where the options name a reranker."""
+def list_openers(workspace: Workspace, project_id: str, options: EvaluateOptions) -> dict[str, Opener]:
+    """Openers for `core.evaluation.systems.open_systems`; reranking only where the options name a reranker: one of the project's, a folder or a hub id."""
     openers: dict[str, Opener] = {ADAPTER: open_adapter, PREFIX: open_brought, ENDPOINT: make_endpoint_opener(may_send=options.send)}
     if options.reranker:
-        reranked = RerankedSystems(lambda: Reranker(options.reranker), options.reranker, options.depth, dict(openers))
+        folder = find_reranker(workspace, project_id, options.reranker)
+        reranked = RerankedSystems(lambda: Reranker(folder), options.reranker, options.depth, dict(openers))
         openers[RERANK] = reranked.open
     return openers
 

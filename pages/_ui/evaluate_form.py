@@ -38,7 +38,9 @@ def draw_form(page: Page, model: ModelRecord) -> None:
             key=f"columns-{model.id}",
         )
         left, right = st.columns([3, 2], vertical_alignment="bottom")
-        reranker = left.text_input("Reranker", key="reranker", placeholder="Folder or hub id of a cross-encoder", help="Each system is measured with it too.")
+        reranker = left.text_input(
+            "Reranker", key="reranker", placeholder="Name, folder or hub id of a cross-encoder", help="Each system is measured with it too."
+        )
         depth = right.slider("It reads the first", MIN_DEPTH, MAX_DEPTH, DEFAULT_DEPTH, key="rerank_depth", disabled=not reranker)
         outside = st.text_input(
             "Model of an endpoint",

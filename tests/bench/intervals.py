@@ -1,4 +1,4 @@
-"""Which interval and which rule: the figures of docs/adr/0010-a-verdict-that-can-be-defended.md, on seeded worlds whose truth is known.
+"""Which interval and which rule: the figures of docs/adr/0012-a-verdict-that-can-be-defended.md, on seeded worlds whose truth is known.
 
 `python -m tests.bench.intervals` prints both tables; some minutes on one core. Nothing here is part of the product, which keeps one method
 (`core.evaluation.significance`).

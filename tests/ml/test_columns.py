@@ -29,7 +29,9 @@ from core.workspace import Workspace
 
 def compare(workspace: Workspace, project: str, *names: str, part: str = "all", **options: object) -> Comparison:
     chosen = EvaluateOptions(names, part, **options)  # type: ignore[arg-type]
-    return compare_systems(workspace, project, open_systems(workspace, project, names, list_openers(chosen)), part, settings=chosen.to_json())
+    return compare_systems(
+        workspace, project, open_systems(workspace, project, names, list_openers(workspace, project, chosen)), part, settings=chosen.to_json()
+    )
 
 
 def run_evaluation(workspace: Workspace, project: str, config: dict[str, object]) -> str:

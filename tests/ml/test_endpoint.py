@@ -193,7 +193,7 @@ def test_a_service_whose_model_changed_under_its_name_is_refused(outside: Worksp
 
 def test_an_evaluation_sends_nothing_that_nobody_confirmed(outside: Workspace, small_project: str, service: Service):
     options = EvaluateOptions(["base", "endpoint:minilm"], "all")
-    systems = open_systems(outside, small_project, options.systems, list_openers(options))
+    systems = open_systems(outside, small_project, options.systems, list_openers(outside, small_project, options))
     with pytest.raises(PairsmithError, match=r"Nothing was sent, since nobody confirmed it\. 24 documents"):
         compare_systems(outside, small_project, systems, "all")
     assert service.requests == []
@@ -203,7 +203,7 @@ def test_the_packaged_model_scores_the_same_from_outside_as_from_here(outside: W
     with outside.store.write() as conn:
         artefacts.put_model(conn, small_project, describe_model(EMBEDDED_DEFAULT))
     options = EvaluateOptions(["base", "all-MiniLM-L6-v2", "endpoint:minilm"], "all", send=True)
-    systems = open_systems(outside, small_project, options.systems, list_openers(options))
+    systems = open_systems(outside, small_project, options.systems, list_openers(outside, small_project, options))
     found = compare_systems(outside, small_project, systems, "all", settings=options.to_json())
     here, theirs = found.others
     assert theirs.figures.measures == pytest.approx(here.figures.measures)
