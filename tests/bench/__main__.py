@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from tests.bench import embed_again, embed_exact, embed_int8, first_page, mine, queue_page, suspicious, train, value_meter
+from tests.bench import embed_again, embed_exact, embed_int8, first_page, map_drawing, mine, queue_page, suspicious, train, value_meter
 from tests.bench.harness import format_table, write_rows
 
 BENCHMARKS = {
@@ -19,6 +19,7 @@ BENCHMARKS = {
     "suspicious": suspicious.run,
     "value-meter": value_meter.run,
     "queue-page": queue_page.run,
+    "map": map_drawing.run,
 }
 
 
