@@ -2,44 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import numpy as np
+import plotly.graph_objects as go
 import streamlit as st
 
-from core.model import Document, ModelKind, Projection, RunKind, RunStatus
-from core.store import artefacts, corpus
-from pages._ui.charts import MAX_POINTS, MapPoints, choose_points, draw_map
-from pages._ui.clumps import show_comparison, show_flag, show_single
-from pages._ui.map_controls import choose_anchor, choose_colours, chosen_document, draw_hotspots, keep_choice, show_chosen
-from pages._ui.page import Page, get_workspace, open_page
+from core.geometry.atlas import make_atlas
+from core.geometry.stored_map import find_layout, newest_map
+from core.model import ModelKind, Projection, RunKind, RunStatus
+from core.store import artefacts
+from pages._ui.charts import MAX_POINTS
+from pages._ui.clumps import show_comparison, show_flag, show_search, show_single
+from pages._ui.map_chart import draw_map
+from pages._ui.map_colours import choose_colours, list_values
+from pages._ui.map_controls import PASSAGE, Chosen, choose_anchor, choose_view, search_map
+from pages._ui.map_data import load_layout, load_outlines, load_standing
+from pages._ui.map_passage import draw_passage
+from pages._ui.map_points import MapPoints, choose_points
+from pages._ui.map_side import chart_key, chosen_document, chosen_lasso, draw_hotspots, keep_choice, show_around, show_chosen, show_lasso
+from pages._ui.page import Page, open_page
 from pages._ui.runs import latest_run, start_run, watch_run
 from pages._ui.text import escape_hover
 
 POINTS_DRAWN = 5_000
+CONFIG = {"displaylogo": False, "scrollZoom": True, "toImageButtonOptions": {"format": "png", "filename": "pairsmith-map", "scale": 2}}
 
 
-@st.cache_data(max_entries=4, show_spinner=False)
-def load_layout(path: str) -> dict[str, Any]:
-    """The arrays of a map: `ids`, `base` and, where there is one, `tuned`. A file is never written twice under one name."""
-    with np.load(path, allow_pickle=False) as arrays:
-        return {name: arrays[name] for name in arrays.files}
-
-
-@st.cache_data(max_entries=4, show_spinner=False)
-def load_outlines(home: str, project_id: str, revision: int, path: str) -> dict[str, Document]:
-    """The beginnings of the documents on a map, for one revision of the corpus."""
-    with get_workspace().store.read() as conn:
-        return corpus.read_outlines(conn, project_id, load_layout(path)["ids"].tolist())
-
-
-def offer_drawing(page: Page, newest: Projection | None) -> None:
-    """Watch a drawing under way; offer one where there is none, or where the newest tuned model is not on it."""
+def offer_drawing(page: Page, newest: Projection | None) -> bool:
+    """Watch a drawing under way; offer one where there is none, or where the newest tuned model is not on it. Returns whether there was either."""
     run = latest_run(page, RunKind.MAP)
     if run and not run.status.is_over:
         watch_run(page, run)
-        return
+        return True
     if run and run.status != RunStatus.SUCCEEDED and (newest is None or run.created_at > newest.created_at):
         watch_run(page, run)
     with page.workspace.store.read() as conn:
@@ -49,78 +44,120 @@ def offer_drawing(page: Page, newest: Projection | None) -> None:
     elif tuned and newest.tuned_id != tuned.id:
         st.info("The newest tuned model is not on this map yet.", icon=":material/update:")
     else:
-        return
-    if st.button("Draw the map", type="primary", icon=":material/scatter_plot:"):
-        start_run(page, RunKind.MAP)
+        return False
+    offer_start(page, primary=True)
+    return True
+
+
+def offer_start(page: Page, *, primary: bool = False) -> None:
+    """The button that draws, with the choice of a density view."""
+    help_text = "Draws the maps a second time so that crowded documents lie crowded (densMAP). It takes twice as long."
+    density = st.checkbox("With a density view", key="map_with_density", help=help_text)
+    if st.button("Draw the map", type="primary" if primary else "secondary", icon=":material/scatter_plot:"):
+        start_run(page, RunKind.MAP, {"density": density})
         st.rerun()
 
 
-def draw_maps(page: Page, projection: Projection, path: Path) -> None:
-    """The maps with their controls beside, and the download."""
-    figures, arrays = projection.figures, load_layout(str(path))
-    outlines = load_outlines(str(page.workspace.home), page.project_id, page.project.corpus_revision if page.project else 0, str(path))
-    hotspots = frozenset(item for spot in figures.get("hotspots", []) for item in spot["ids"])
-    ids = arrays["ids"].tolist()
-    values, shown = choose_colours(outlines, ids)
-    answers = choose_anchor(page)
+def gather_points(page: Page, projection: Projection, path: Path, chosen: Chosen) -> tuple[MapPoints, list[str], str, str]:
+    """What is drawn, the values in colour, the view and what a drag does, by the controls that this draws."""
+    figures, layout = projection.figures, load_layout(str(path))
+    outlines, ids = load_outlines(page, str(path)), load_layout(str(path))["ids"].tolist()
+    fields = len({name for document in outlines.values() for name in document.fields})
+    values, shown = choose_colours(list_values(ids, outlines, load_standing(page), figures, layout), fields)
+    found = search_map(page)
+    view, density, drag = choose_view(layout)
     most = POINTS_DRAWN
     if len(ids) > POINTS_DRAWN:
         most = st.segmented_control("Points drawn", [POINTS_DRAWN, MAX_POINTS], default=POINTS_DRAWN, required=True, key="map_most")
-    chosen = chosen_document(page)
-    maps, side = st.columns([5, 2], gap="medium")
-    with side:
-        show_chosen(page, answers)
-    rows = choose_points(ids, most, hotspots | {*answers, chosen})
-    hover = {item: escape_hover(f"{item} · {outlines[item].content}" if item in outlines else item, 90) for item in (ids[row] for row in rows)}
+    hotspots = frozenset(item for spot in figures.get("hotspots", []) for item in spot["ids"])
+    lasso = frozenset(chosen_lasso(page))
+    rows = choose_points(ids, most, hotspots | found | lasso | {*chosen.answers, chosen_document(page)})
+    sides = [f"{side}_dense" if density else side for side in ("base", "tuned") if side in layout]
+    anchor = layout["anchors"].tolist().index(chosen.anchor_id) if chosen.anchor_id in layout.get("anchors", []) else None
     points = MapPoints(
         ids=[ids[row] for row in rows],
-        base=arrays["base"][rows],
-        tuned=arrays["tuned"][rows] if "tuned" in arrays else None,
+        base=layout[sides[0]][rows],
+        tuned=layout[sides[1]][rows] if len(sides) > 1 else None,
         values=[values[row] for row in rows],
-        hover=list(hover.values()),
+        hover=[escape_hover(f"{ids[row]} · {outlines[ids[row]].content}" if ids[row] in outlines else ids[row], 90) for row in rows],
         hotspots=hotspots,
-        answers=answers,
-        chosen=chosen,
+        answers=chosen.answers,
+        found=found,
+        chosen=chosen_document(page),
+        lasso=lasso,
+        anchor=escape_hover(chosen.text),
+        anchor_places=[] if anchor is None else [layout[f"anchors_{side}"][anchor] for side in sides],
     )
-    figure = draw_map(points, shown)
+    return points, shown, view, drag
+
+
+def draw_maps(page: Page, projection: Projection, path: Path) -> None:
+    """The maps with their controls above, what was chosen beside, and the downloads."""
+    chosen = choose_anchor(page)
+    points, shown, view, drag = gather_points(page, projection, path, chosen)
+    maps, side = st.columns([5, 2], gap="medium")
+    with side:
+        show_lasso(page, projection, load_outlines(page, str(path)))
+        document = show_chosen(page, chosen.answers)
+    draw = draw_passage if view == PASSAGE else draw_map
     with maps:
-        together = f"{len(hotspots)} documents came closer together" if hotspots else "no group of documents came closer together"
+        together = f"{len(points.hotspots)} documents came closer together" if points.hotspots else "no group of documents came closer together"
         alt = f"Maps of base and tuned, {together}" if points.tuned is not None else "Map of the documents under the base model"
-        config = {"displaylogo": False, "scrollZoom": True, "toImageButtonOptions": {"format": "png", "filename": "pairsmith-map", "scale": 2}}
-        key = f"map-{projection.id}"
-        st.plotly_chart(figure, key=key, on_select=lambda: keep_choice(page, key), selection_mode="points", config=config, alt=alt)
-        total = figures.get("documents", len(ids))
+        key = f"{chart_key(page, projection)}-{view}"
+        choose = {"on_select": lambda: keep_choice(page, key), "selection_mode": ("points", "box", "lasso")}
+        st.plotly_chart(draw(points, shown, drag=drag), key=key, config=CONFIG, alt=alt, **choose)
+        total = projection.figures.get("documents", len(points.ids))
         st.caption(
-            f"Showing {len(rows):,} of {total:,} documents. Near is alike; the axes have no unit. Scroll to zoom, drag to move both; "
+            f"Showing {len(points.ids):,} of {total:,} documents. Near is alike; the axes have no unit. Scroll to zoom, drag to move both; "
             "the camera in the corner saves a PNG."
         )
+        offer_downloads(page, lambda: draw(points, shown))
+    if document is not None:
+        show_around(page, projection, document)
+
+
+def offer_downloads(page: Page, draw: Callable[[], go.Figure]) -> None:
+    """The map as one page, and all of it for a viewer of millions of points."""
+    with st.container(horizontal=True):
         st.download_button(
             "Download as a web page",
-            lambda: draw_map(points, shown).to_html(include_plotlyjs=True, full_html=True),
+            lambda: draw().to_html(include_plotlyjs=True, full_html=True),
             "pairsmith-map.html",
             "text/html",
             icon=":material/download:",
             on_click="ignore",
             help="One file that works without a network. It holds the beginnings of the documents that are drawn.",
         )
+        st.download_button(
+            "Download for Embedding Atlas",
+            lambda: make_atlas(page.workspace, page.project_id)[0],
+            "pairsmith-map.parquet",
+            icon=":material/table_view:",
+            on_click="ignore",
+            help="A Parquet file of the whole map with full texts: embedding-atlas pairsmith-map.parquet --text text --x tuned_x --y tuned_y",
+        )
 
 
 page = open_page("Map", ":material/scatter_plot:", caption="Where the documents lie under base and tuned, and whether any drew together that should not.")
 with page.workspace.store.read() as connection:
-    newest_projection = next(iter(artefacts.list_projections(connection, page.project_id)), None)
-offer_drawing(page, newest_projection)
-if newest_projection is not None:
-    file = page.workspace.folder("maps") / Path(newest_projection.path).name
-    if newest_projection.tuned_id is None:
+    newest = newest_map(connection, page.project_id)
+is_offered = offer_drawing(page, newest)
+if newest is not None:
+    file = find_layout(page.workspace, newest)
+    if newest.tuned_id is None:
         st.caption("Only the base model is on this map: whether a tuned model clumps can be told once one is drawn beside it.")
-        show_single(newest_projection.figures.get("base", {}))
+        show_single(newest.figures.get("base", {}))
     else:
-        show_flag(dict(newest_projection.figures))
+        show_flag(dict(newest.figures))
     if file.exists():
-        draw_maps(page, newest_projection, file)
+        draw_maps(page, newest, file)
     else:
         st.warning("The file of this map is gone from the home folder. Draw the map again.", icon=":material/warning:")
-    if newest_projection.tuned_id is not None:
-        draw_hotspots(page, dict(newest_projection.figures))
+    if newest.tuned_id is not None:
+        draw_hotspots(page, newest)
         st.subheader("The figures behind it")
-        show_comparison(newest_projection.figures)
+        show_search(newest.figures)
+        show_comparison(newest.figures)
+    if not is_offered:
+        with st.expander("Draw the map again", icon=":material/refresh:"):
+            offer_start(page)

@@ -19,11 +19,10 @@ from pages._ui.judging_panel import Handed, judging_panel
 from pages._ui.own_keys import draw_own_keys
 from pages._ui.page import Page, get_workspace, open_page
 from pages._ui.review_buttons import draw_buttons, has_last
+from pages._ui.review_inside import NOTICE
 from pages._ui.runs import format_seconds, latest_run, start_run, watch_run
 from pages._ui.sign_in import is_lead_here
 from pages._ui.stopping import draw_stopping
-
-NOTICE = "negatives-page-notice"
 
 
 def draw_empty(page: Page, handed: Handed, counts: dict[str, int], run: Run | None) -> None:

@@ -55,6 +55,19 @@ def quantise(project: ProjectName, system: Annotated[str, typer.Option(help="bas
 
 
 @app.command("map")
-def map_(project: ProjectName, system: Annotated[str, typer.Option(help="tuned (the newest) or a model's id.")] = "tuned", json: Json = False) -> None:
-    """Draw the maps of base and tuned, for the map page."""
-    run_and_show(project, RunKind.MAP, {"system": system}, json)
+def map_(
+    project: ProjectName,
+    system: Annotated[str, typer.Option(help="tuned (the newest) or a model's id.")] = "tuned",
+    density: Annotated[bool, typer.Option("--density", help="Draw the density view too, which takes twice as long.")] = False,
+    parquet: Annotated[Path | None, typer.Option(help="Draw nothing; write the newest map as a Parquet file that Embedding Atlas opens.")] = None,
+    json: Json = False,
+) -> None:
+    """Draw the maps of base and tuned, for the map page; or write the newest as a file."""
+    if parquet is None:
+        run_and_show(project, RunKind.MAP, {"system": system, "density": density}, json)
+        return
+    from core.geometry.atlas import name_command, write_atlas
+
+    workspace = open_project(project)
+    rows = write_atlas(workspace, project, parquet)
+    Out(json).show({"documents": rows, "path": str(parquet)}, f"{rows:,} documents written. Open them with `{name_command(parquet)}`.")

@@ -1,4 +1,4 @@
-"""Around the review queue: more like an answer, who holds what, and the guideline."""
+"""Around the review queue: more like an answer, what lies in one part of the map, who holds what, and the guideline."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from core.cli.output import Out
 from core.curation.alike import propose_alike
 from core.curation.fan_out import Twins
 from core.curation.guideline import read_versions, write_guideline
+from core.curation.inside import propose_inside
 from core.curation.review_queue import LEASE_S, bring_back_skipped, count_skipped, take_over_records
 from core.curation.twins import read_twins
+from core.geometry.stored_map import newest_map, read_hotspot
 from core.model import PairsmithError
 from core.store import candidates, projects
 
@@ -32,6 +34,35 @@ def alike(
     found = propose_alike(workspace, project, author, anchor, document, Twins(read_twins(workspace, project)), lease_s=LEASE_S)
     words = [f"{found.queued} of {len(found.document_ids)} put next in the queue of {author}: {', '.join(found.document_ids) or 'none'}.", found.note]
     Out(json).show({"documents": list(found.document_ids), "queued": found.queued, "note": found.note}, "\n".join(line for line in words if line))
+
+
+@app.command()
+def inside(
+    project: ProjectName,
+    hotspot: Annotated[int | None, typer.Option(help="A group of the newest map that came closer together, by its number on the map page.")] = None,
+    documents: Annotated[Path | None, typer.Option(help="Or a file with a document's id on each line.")] = None,
+    author: Annotated[str, typer.Option(help="Who is to judge them.")] = "cli",
+    json: Json = False,
+) -> None:
+    """Put what may be a hard negative in one part of the map next in the queue, for the training anchors answered there."""
+    if (hotspot is None) == (documents is None):
+        raise typer.BadParameter("give either --hotspot or --documents.")
+    workspace = open_project(project)
+    with workspace.store.read() as conn:
+        newest = newest_map(conn, project)
+    ids = _read_ids(documents) if documents is not None else read_hotspot(newest, hotspot or 0)
+    twins = Twins(read_twins(workspace, project))
+    model_id = newest.tuned_id if newest is not None else None
+    found = propose_inside(workspace, project, author, ids, twins, lease_s=LEASE_S, model_id=model_id)
+    pairs = [{"anchor": anchor_id, "document": document_id} for anchor_id, document_id in found.pairs]
+    Out(json).show({"documents": len(ids), "anchors": found.anchors, "pairs": pairs, "queued": found.queued, "note": found.note}, found.told)
+
+
+def _read_ids(path: Path) -> list[str]:
+    try:
+        return list(filter(None, map(str.strip, path.read_text(encoding="utf-8-sig").splitlines())))
+    except (OSError, UnicodeDecodeError) as error:
+        raise PairsmithError(f"{str(path)!r} cannot be read as a list of document ids, one a line: {error}") from error
 
 
 @app.command()

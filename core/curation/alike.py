@@ -9,7 +9,7 @@ Asking again for the same pair proposes the same documents: what was judged mean
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,14 +74,9 @@ def propose_alike(
             )
         if anchor_id not in {item.id for item in training}:
             raise PairsmithError(f"{anchor_id} is not in training yet, so nothing is put in the queue for it. Look for candidates once: that assigns its part.")
-        if twins.groups is None:
-            raise PairsmithError(
-                "Which documents are near-duplicates is not known for the corpus as it is, so a near-duplicate of an answer that is held out might be shown. "
-                "Look for candidates once: that finds them."
-            )
         state = judgements.read_state(conn, project_id, anchor_ids=[anchor_id])
         closed = {item.document_id for item in state if (item.seq or 0) <= (standing.seq or 0)} | set(twins.of(document_id))
-        closed |= forbid_documents(held_out, labelled, twins.groups)
+        closed |= forbid_documents(held_out, labelled, require_twins(twins))
         record = _find_model(conn, project_id, anchor_id, document_id)
         text = corpus.get_documents(conn, project_id, [document_id])[document_id].content
     ranked, held, note = _rank(workspace, project_id, record, document_id, text)
@@ -94,10 +89,20 @@ def propose_alike(
     answers = [item.document_id for item in state if item.label == Label.POSITIVE and item.grade > 0]
     lexical = [found for found, _ in open_lexical(workspace, project_id).search(anchor.text, DEPTH)]
     vector = find_query_vector(workspace, record, anchor.text) if record is not None and held is not None else None
-    items = [_describe(anchor_id, found, answers, lexical, record, held, vector) for found in chosen]
+    items = [describe_candidate(anchor_id, found, ALIKE, answers, lexical, record, held, vector) for found in chosen]
     with workspace.store.write() as conn:
         queued = candidates.put_first(conn, project_id, items, author=author, lease_s=lease_s, now=at)
     return Alike(chosen, queued, note)
+
+
+def require_twins(twins: Twins) -> Mapping[str, str]:
+    """The near-duplicate groups. Raises `PairsmithError` where they are not known for the corpus as it is."""
+    if twins.groups is None:
+        raise PairsmithError(
+            "Which documents are near-duplicates is not known for the corpus as it is, so a near-duplicate of an answer that is held out might be shown. "
+            "Look for candidates once: that finds them."
+        )
+    return twins.groups
 
 
 def _find_model(conn: Connection, project_id: str, anchor_id: str, document_id: str) -> ModelRecord | None:
@@ -122,9 +127,10 @@ def _rank(workspace: Workspace, project_id: str, record: ModelRecord | None, doc
     return [found for found, _ in open_lexical(workspace, project_id).search(text, DEPTH)], None, note
 
 
-def _describe(
+def describe_candidate(
     anchor_id: str,
     document_id: str,
+    reason: str,
     answers: Sequence[str],
     lexical: Sequence[str],
     record: ModelRecord | None,
@@ -144,7 +150,7 @@ def _describe(
         anchor_id,
         document_id,
         CandidateStatus.SUSPICIOUS,
-        ALIKE,
+        reason,
         0.0,
         similarity,
         ratio,

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from core.curation.agreement import REFEREE
 from core.curation.mining import PARENT_REASON, RERANKER_REASON, START_RATIO, TWIN_REASON
-from core.curation.shown import ALIKE, was_reviewed
+from core.curation.shown import ASKED_VIEWS, was_reviewed
 from core.model import MACHINES, Label, Source
 from core.store import candidate_table, decisions
 from core.workspace import Workspace
@@ -32,7 +32,7 @@ BOUNDS = (0.80, 1.05)
 """A threshold outside is clamped: below, nearly the whole queue would be suspicious; above, what beats the known answers would pass as safe."""
 GRID = np.round(np.arange(0.5, 1.3001, 0.02), 2)
 RESAMPLES = 200
-_OTHER_REASONS = {TWIN_REASON, PARENT_REASON, RERANKER_REASON, ALIKE}
+_OTHER_REASONS = {TWIN_REASON, PARENT_REASON, RERANKER_REASON, *ASKED_VIEWS}
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def read_clicks(workspace: Workspace, project_id: str) -> list[Click]:
         candidate = mined.get((event.anchor_id, event.document_id))
         ratio = shown.get("ratio", candidate.ratio if candidate else None)
         reason = shown.get("reason", candidate.reason if candidate else "")
-        if ratio is None or reason in _OTHER_REASONS or shown.get("view") == "alike" or not was_reviewed(event):
+        if ratio is None or reason in _OTHER_REASONS or shown.get("view") in ASKED_VIEWS.values() or not was_reviewed(event):
             continue
         audit = bool(shown.get("audit", candidate.audit if candidate else False))
         model_id = shown.get("model", candidate.model_id if candidate else None)

@@ -2,7 +2,7 @@
 
 It is written by the server when the decision is applied, from the candidate's row and the texts as they are then. Names: `anchor` (hash of its
 text), `document` (content hash), `positives` ([[id, hash], …]), `status`, `reason`, `ratio`, `similarity`, `dense_rank`, `lexical_rank`, `audit`,
-`model` (of the candidate, where it is one), `query` (what was searched) and `view` (panel, buttons, search, cli, alike, settle or
+`model` (of the candidate, where it is one), `query` (what was searched) and `view` (panel, buttons, search, cli, alike, inside, settle or
 oracle), `saw` (client id of the word on the pair that was on the screen). What is not known is left out.
 """
 
@@ -19,9 +19,11 @@ from core.store import candidates, corpus
 
 ALIKE = "like a document you marked as an answer"
 """The reason of a candidate that came by "more like this": a decision on it has the view `alike`."""
-
-
-REVIEW_VIEWS = ("panel", "buttons", "cli", "alike")
+INSIDE = "from the part of the map that you chose"
+"""The reason of a candidate that came by "review what is in here": a decision on it has the view `inside`."""
+ASKED_VIEWS = {ALIKE: "alike", INSIDE: "inside"}
+"""The view of a decision on what somebody asked for, by the candidate's reason: no sample of what mining finds."""
+REVIEW_VIEWS = ("panel", "buttons", "cli", *ASKED_VIEWS.values())
 """Where candidates are reviewed; a mark made by searching, or a word carried over to a paraphrase, has another view."""
 
 
@@ -47,7 +49,7 @@ def add_shown(conn: Connection, project_id: str, event: Judgement, *, view: str,
         shown["query"] = query
     if candidate is not None:
         shown |= _name_figures(candidate)
-        view = "alike" if candidate.reason == ALIKE and view == "panel" else view
+        view = ASKED_VIEWS.get(candidate.reason, view) if view == "panel" else view
     return replace(event, shown=shown | {"view": view})
 
 

@@ -80,10 +80,11 @@ class ClumpReport:
     answered: Sequence[Mapping[str, Any]] = ()
     """For each hotspot: how many anchors are answered there, and what they gained in NDCG@5, with its interval; empty without questions."""
 
-    def to_json(self, ids: Sequence[str] | None = None) -> dict[str, Any]:
-        """Plain values; hotspots by `ids` where given, else by row."""
+    def to_json(self, ids: Sequence[str] | None = None, terms: Sequence[Sequence[str]] = ()) -> dict[str, Any]:
+        """Plain values; hotspots by `ids` where given, else by row, each with its `terms` where the texts are known (empty for bare arrays)."""
         name = (lambda row: row) if ids is None else (lambda row: ids[row])
-        more = self.answered or [{}] * len(self.hotspots)
+        named = terms or [()] * len(self.hotspots)
+        more = [{"terms": list(words), **extra} for words, extra in zip(named, self.answered or [{}] * len(self.hotspots), strict=True)]
         return {
             "verdict": self.verdict,
             "reasons": list(self.reasons),

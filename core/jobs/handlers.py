@@ -104,7 +104,8 @@ def draw_map(workspace: Workspace, run: Run, reporter: Reporter) -> Mapping[str,
             raise PairsmithError(f"{tuned.name} leaves every document where the base model has it: its map is the base's. Draw that of a tuned model.")
         tuned = _newest_whole(workspace, run.project_id)
     reporter.stage("Encoding documents")
-    projection = draw_maps(workspace, run.project_id, base, tuned, lambda message, step, total: reporter.report(step, total, message))
+    density = bool(run.config.get("density"))
+    projection = draw_maps(workspace, run.project_id, base, tuned, lambda message, step, total: reporter.report(step, total, message), density=density)
     return {"projection_id": projection.id, "verdict": projection.figures.get("verdict", "none")}
 
 

@@ -10,7 +10,6 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from enum import StrEnum
 from statistics import fmean
 from typing import Any
 
@@ -23,10 +22,12 @@ from core.model import Document, Label, ModelRecord, PairsmithError, Part
 from core.retrieval.models import describe_model
 from core.retrieval.tokens import CountTokens, estimate_tokens
 from core.store import corpus, judgements, projects
+from core.tuning.clump_risks import find_clump_risks
 from core.tuning.config import ASSUMED_TEXTS_PER_S, MIN_TRAIN_ANCHORS, TuneConfig, estimate_run
 from core.tuning.cost import estimate_memory_gb, read_free_gb
 from core.tuning.dataset import RowPlan, count_least_batches, normalize_text, plan_rows
 from core.tuning.extras import Extras, gather_extras
+from core.tuning.findings import Finding, Level
 from core.tuning.generic import count_generic
 from core.workspace import Workspace
 
@@ -34,24 +35,6 @@ LEAK_BLOCKS = 0.5
 """Share of held-out anchors whose answers are trained on, from which the verdict would be on what was learned by heart."""
 CUT_WARNS = 0.1
 LARGE_COMPONENT = 0.3
-
-
-class Level(StrEnum):
-    """How much a finding matters."""
-
-    BLOCK = "block"
-    WARN = "warn"
-    NOTE = "note"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was found, with what to do about it."""
-
-    level: Level
-    code: str
-    text: str
-    action: str = ""
 
 
 @dataclass(frozen=True)
@@ -123,6 +106,7 @@ def run_preflight(
     findings += _check_parts(data, documents, test_groups)
     findings += _check_leaks(data, plan, twins, split)
     findings += _check_labels(data, plan, config, extras)
+    findings += find_clump_risks(data, plan, config, twins)
     findings += _check_duplicates(data, documents)
     generic = 0
     try:

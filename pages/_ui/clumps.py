@@ -57,6 +57,40 @@ def show_comparison(figures: Mapping[str, Any]) -> None:
     columns[2].metric("Movement by chance", _percent(noise), help="The same when the base is drawn twice: movement below this is the method's own noise.")
 
 
+def show_search(figures: Mapping[str, Any]) -> None:
+    """What tuning did to search, and whether questions lie apart from documents, each as a sentence."""
+    for sentence in (say_search(figures["global"].get("ndcg@5")), say_gap(figures.get("gap", {}))):
+        if sentence:
+            st.text(sentence)
+
+
+def say_search(change: Mapping[str, float | None] | None) -> str:
+    """What tuning did to NDCG@5 over all held-out anchors."""
+    if not change or change.get("gain") is None:
+        return "What tuning did to search is not known yet: measure base and tuned on the held-out anchors on the compare page, then draw the map again."
+    gain, low, high = change["gain"], change.get("low"), change.get("high")
+    if low is None or high is None:
+        return f"NDCG@5 on the held-out anchors changed by {gain:+.3f} with tuning; there are too few for an interval."
+    said = "more answers are found" if low > 0 else "fewer answers are found" if high < 0 else "which may be chance"
+    return f"NDCG@5 on the held-out anchors changed by {gain:+.3f} with tuning (95 % interval {low:+.3f} to {high:+.3f}): {said}."
+
+
+def say_gap(gap: Mapping[str, Mapping[str, float | None]]) -> str:
+    """Whether questions and documents lie apart under both models, and whether bringing them together would find more."""
+    base, tuned = gap.get("base"), gap.get("tuned")
+    if not base or not tuned or base.get("distance") is None or tuned.get("distance") is None:
+        return ""
+    apart = (
+        f"Questions lie {tuned['distance']:.2f} apart from the documents under tuned and {base['distance']:.2f} under base (0 is not at all, 2 is opposite)."
+    )
+    gain, low = tuned.get("gain") or 0.0, tuned.get("low")
+    if low is not None and low > 0:
+        cost = f"That costs answers: bringing both sides together raises NDCG@5 on {tuned['n']} development questions by {gain:.3f}."
+    else:
+        cost = f"That costs no answers: bringing both sides together does not surely raise NDCG@5 on {tuned['n']} development questions ({gain:+.3f})."
+    return f"{apart} {cost} {tuned.get('orphans') or 0.0:.0%} of the documents are among the ten nearest of none of these questions."
+
+
 def show_single(space: Mapping[str, Any]) -> None:
     """One model's figures, where there is nothing to compare with."""
     columns = st.columns(3)

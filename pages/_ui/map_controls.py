@@ -1,41 +1,35 @@
-"""What stands beside a map: the field that colours it, the anchor whose answers are ringed, the document that was clicked, the groups that drew together."""
+"""What stands over a map: the anchor whose answers are ringed, what is searched for, how it is drawn, and what a drag of the mouse does."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
 
-from core.model import Document, Label
+from core.model import Label
+from core.retrieval.lexical import open_lexical
 from core.store import corpus, judgements
-from pages._ui.charts import PALETTE, rank_values
+from pages._ui.map_chart import LASSO, MOVE
 from pages._ui.page import Page
-from pages._ui.text import show_document
 
 ANCHORS_LISTED = 300
-NO_FIELD = "No colour"
+FOUND = 200
+SIDE_BY_SIDE, PASSAGE = "Side by side", "Passage from base to tuned"
 
 
-def choose_colours(outlines: dict[str, Document], ids: list[str]) -> tuple[list[str], list[str]]:
-    """The value of the chosen field for each document, and the values to colour. Starts with the field of 5 to 60 values that has the most."""
-    names = sorted({name for document in outlines.values() for name in document.fields})
-    values = {name: [outlines[item].fields.get(name, "") if item in outlines else "" for item in ids] for name in names}
-    counts = {name: len(set(filter(None, found))) for name, found in values.items()}
-    usual = max((name for name in names if 5 <= counts[name] <= 60), key=lambda name: (counts[name], name), default=NO_FIELD)
-    options = [NO_FIELD, *names]
-    field, choice = st.columns([1, 3])
-    name = field.selectbox("Colour by", options, index=options.index(usual), help="A field of the documents. The same value has the same colour on both maps.")
-    if name == NO_FIELD:
-        return ["" for _ in ids], []
-    ranked = rank_values(values[name])
-    text = f"At most {len(PALETTE)} at a time: more colours cannot be told apart. The others are grey."
-    shown = choice.multiselect("Values in colour", ranked, default=ranked[: len(PALETTE)], max_selections=len(PALETTE), key=f"map_values_{name}", help=text)
-    return values[name], shown
+@dataclass(frozen=True)
+class Chosen:
+    """The anchor that was chosen and its answers, best first; empty where none was."""
+
+    anchor_id: str = ""
+    text: str = ""
+    answers: tuple[str, ...] = ()
 
 
-def choose_anchor(page: Page) -> list[str]:
-    """The answers of the anchor that was chosen, best first; none where none was."""
+def choose_anchor(page: Page) -> Chosen:
+    """The anchor whose answers are shown."""
     place: Any = st
     with page.workspace.store.read() as conn:
         listed = corpus.search_anchors(conn, page.project_id, limit=ANCHORS_LISTED + 1)
@@ -44,7 +38,10 @@ def choose_anchor(page: Page) -> list[str]:
             words = finder.text_input("Find an anchor", key="map_find", placeholder="Words it contains", icon=":material/search:")
             listed = corpus.search_anchors(conn, page.project_id, words, limit=ANCHORS_LISTED)
     texts = {anchor.id: anchor.text for anchor in listed}
-    help_text = "Rings and numbers the documents that answer the anchor, the same on both maps: they should draw together."
+    help_text = (
+        "Rings and numbers the documents that answer the anchor, the same on both maps: they should draw together. "
+        "The anchor itself is a star between its nearest documents, with a line to each answer."
+    )
     chosen = place.selectbox(
         "Show the answers of",
         list(texts),
@@ -55,47 +52,41 @@ def choose_anchor(page: Page) -> list[str]:
         help=help_text,
     )
     if chosen is None:
-        return []
+        return Chosen()
     with page.workspace.store.read() as conn:
         state = judgements.read_state(conn, page.project_id, labels=[Label.POSITIVE], anchor_ids=[chosen])
-    return [item.document_id for item in sorted(state, key=lambda item: (-item.grade, item.document_id)) if item.grade > 0]
+    ordered = sorted(state, key=lambda item: (-item.grade, item.document_id))
+    return Chosen(chosen, texts[chosen], tuple(item.document_id for item in ordered if item.grade > 0))
 
 
-def show_chosen(page: Page, answers: list[str]) -> None:
-    """The document of the point that was clicked last."""
-    chosen = chosen_document(page)
-    if not chosen:
-        st.caption(":material/touch_app: Click a point of a map to read its document here. It is framed on both maps.")
-        return
-    with page.workspace.store.read() as conn:
-        document = corpus.get_documents(conn, page.project_id, [chosen]).get(chosen)
-    if document is None:
-        st.caption("This document is no longer in the corpus.")
-        return
-    with st.container(height=420, border=False):
-        show_document(document, note=f"answer {answers.index(chosen) + 1}" if chosen in answers else "")
+def choose_view(layout: Mapping[str, Any]) -> tuple[str, bool, str]:
+    """How the map is drawn, whether by the density view, and what a drag does, as far as this map has a choice."""
+    view, density = SIDE_BY_SIDE, False
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):
+        if "tuned" in layout:
+            view = st.segmented_control("View", [SIDE_BY_SIDE, PASSAGE], default=SIDE_BY_SIDE, required=True, key="map_view")
+        text = "Moves the map, or draws around documents: what lies inside can be read, and reviewed with one click."
+        drag = st.segmented_control(
+            "A drag", [MOVE, LASSO], default=MOVE, required=True, key="map_drag", format_func={MOVE: "moves the map", LASSO: "draws around"}.get, help=text
+        )
+        if "base_dense" in layout:
+            text = "Crowded documents lie crowded here (densMAP); on the plain map crowds and thin places look alike."
+            density = st.toggle("Density view", key="map_density", help=text)
+    return view, density, drag
 
 
-def chosen_document(page: Page) -> str:
-    """The id of the document that was clicked last on a map of this project, empty where none was."""
-    return str(st.session_state.get(f"map_document_{page.project_id}", ""))
-
-
-def keep_choice(page: Page, key: str) -> None:
-    """Remember the document of the clicked point: a chart forgets its selection when it is drawn anew."""
-    points = st.session_state[key]["selection"]["points"]
-    found = points[0].get("customdata") if points else None
-    if found:
-        st.session_state[f"map_document_{page.project_id}"] = found[0] if isinstance(found, list) else found
-
-
-def draw_hotspots(page: Page, figures: Mapping[str, Any]) -> None:
-    """The groups of documents that came together, each with its first documents."""
-    for number, spot in enumerate(figures.get("hotspots", [])[:10], start=1):
-        with st.expander(f"Group {number}: {len(spot['ids'])} documents came {spot['closer']:.1f} times closer together", icon=":material/diamond:"):
-            with page.workspace.store.read() as conn:
-                documents = corpus.read_outlines(conn, page.project_id, spot["ids"][:10], width=400)
-            for document in documents.values():
-                show_document(document)
-            if len(spot["ids"]) > 10:
-                st.caption(f"The first 10 of {len(spot['ids'])}.")
+def search_map(page: Page) -> frozenset[str]:
+    """Documents that contain what is searched for, by words, at most `FOUND`."""
+    words = st.text_input(
+        "Highlight documents about",
+        key="map_search",
+        placeholder="Words they contain",
+        icon=":material/search:",
+        help="Marked with a green cross on both maps.",
+    )
+    if not words.strip():
+        return frozenset()
+    found = frozenset(document_id for document_id, _ in open_lexical(page.workspace, page.project_id).search(words, FOUND))
+    if not found:
+        st.caption("Nothing found by these words.")
+    return found

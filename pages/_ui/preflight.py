@@ -6,7 +6,8 @@ import math
 
 import streamlit as st
 
-from core.tuning.preflight import Level, Preflight
+from core.tuning.findings import Level
+from core.tuning.preflight import Preflight
 from pages._ui.text import escape_label
 
 

@@ -21,7 +21,7 @@ def draw_after(result: Mapping[str, Any]) -> None:
     if "neighbours_kept" in forgetting:
         st.caption(
             f"Everyday texts keep {forgetting['neighbours_kept']:.0%} of their ten nearest neighbours.",
-            help="400 texts of everyday topics that were never trained on. The fewer neighbours they keep, the more the whole space was moved.",
+            help="1,000 texts of everyday topics that were never trained on. The fewer neighbours they keep, the more the whole space was moved.",
         )
     if seeds := result.get("seeds"):
         values = ", ".join(f"{value:.3f}" for value in seeds["values"])

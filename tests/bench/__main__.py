@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from tests.bench import embed_again, embed_exact, embed_int8, evaluate, first_page, mine, queue_page, reindex, suspicious, train, value_meter
+from tests.bench import embed_again, embed_exact, embed_int8, evaluate, first_page, map_drawing, mine, queue_page, reindex, suspicious, train, value_meter
 from tests.bench.harness import format_table, write_rows
 from tests.conftest import COLLECTIONS
 
@@ -23,6 +23,7 @@ BENCHMARKS = {
     "value-meter": value_meter.run,
     "queue-page": queue_page.run,
     "reindex": reindex.run,
+    "map": map_drawing.run,
 }
 
 

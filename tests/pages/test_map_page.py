@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.model import Document, ModelKind, ModelRecord, Projection, RunKind, RunStatus
-from core.store import artefacts, corpus, projects, runs
+from core.curation.twins import write_twins
+from core.model import Document, Evaluation, Judgement, Label, ModelKind, ModelRecord, Part, Projection, RunKind, RunStatus
+from core.store import artefacts, candidates, corpus, judgements, projects, runs
 from core.workspace import Workspace
 from pages._ui.page import Page
 
@@ -28,9 +29,9 @@ PAIR = SINGLE | {
     "verdict": "amber",
     "reasons": ["2 documents came 1.8 times closer together than the rest of the space."],
     "global": {"n": 24, "documents": SPACE, "reference": SPACE, "neighbour_overlap": 0.625},
-    "hotspots": [{"ids": ["d1", "d13"], "closer": 1.8}],
+    "hotspots": [{"ids": ["d1", "d13"], "terms": ["assignment", "schedule"], "closer": 1.8}],
     "gap": {},
-    "duplicates": [],
+    "duplicates": ["d9"],
 }
 
 
@@ -39,12 +40,16 @@ def add_model(workspace: Workspace, model_id: str, kind: ModelKind) -> None:
         artefacts.put_model(conn, "small", ModelRecord(model_id, kind.value, kind, "/nowhere", 32, 64, created_at=1.0))
 
 
-def add_map(workspace: Workspace, figures: dict[str, Any], *, tuned: bool) -> Projection:
+def add_map(workspace: Workspace, figures: dict[str, Any], *, tuned: bool, name: str = "one", dense: bool = False) -> Projection:
     layout = np.random.default_rng(0).normal(size=(24, 2)).astype(np.float32)
-    arrays = {"ids": np.array([f"d{n}" for n in range(24)]), "base": layout} | ({"tuned": layout[::-1]} if tuned else {})
-    path = workspace.folder("maps") / "one.npz"
+    arrays = {"ids": np.array([f"d{n}" for n in range(24)]), "anchors": np.array(["a3"]), "base": layout, "anchors_base": layout[:1]}
+    if tuned:
+        arrays |= {"tuned": layout[::-1], "anchors_tuned": layout[:1], "overlap": np.repeat([0.1, 0.9], 12).astype(np.float32)}
+    if dense:
+        arrays |= {f"{place}_dense": arrays[place] for place in ("base", "tuned", "anchors_base", "anchors_tuned")}
+    path = workspace.folder("maps") / f"{name}.npz"
     np.savez(path, **arrays)
-    projection = Projection("one", BASE, TUNED if tuned else None, str(path), figures, 10.0)
+    projection = Projection(name, BASE, TUNED if tuned else None, str(path), figures, 10.0 if name == "one" else 20.0)
     with workspace.store.write() as conn:
         artefacts.put_projection(conn, "small", projection)
     return projection
@@ -181,11 +186,120 @@ def click_point(page) -> None:
     """A script of its own: choose a document in the project of `page`, and say which is chosen."""
     import streamlit as st
 
-    from pages._ui.map_controls import chosen_document, keep_choice
+    from pages._ui.map_side import chosen_document, keep_choice
 
     if "chart" in st.session_state:
         keep_choice(page, "chart")
     st.session_state["chosen"] = chosen_document(page)
+
+
+def test_a_hotspot_is_named_by_its_terms_and_says_what_it_did_to_search(open_screen: OpenScreen, small_project: str, workspace: Workspace) -> None:
+    change = {"gain": -0.25, "low": -0.5, "high": -0.125}
+    spot = PAIR["hotspots"][0] | {"anchors": 6, "ndcg@5": change}
+    gap = {"distance": 0.5, "ndcg": 0.5, "centred": 0.75, "gain": 0.25, "low": 0.125, "high": 0.375, "orphans": 0.5, "n": 8}
+    figures = {"hotspots": [spot], "gap": {"base": gap, "tuned": gap}, "global": PAIR["global"] | {"ndcg@5": change}}
+    add_map(workspace, PAIR | figures, tuned=True)
+    app = open_screen("map")
+    assert not app.exception
+    assert any(item.label.startswith("Group 1\\: assignment\\, schedule — 2 documents came 1.8 times closer") for item in app.expander)
+    shown = [item.value for item in app.text]
+    assert "6 held-out questions are answered in here; their NDCG@5 changed by -0.250 (95 % interval -0.500 to -0.125)." in shown
+    assert any("changed by -0.250 with tuning (95 % interval -0.500 to -0.125): fewer answers are found." in text for text in shown)
+    assert any("That costs answers: bringing both sides together raises NDCG@5 on 8 development questions by 0.250. 50%" in text for text in shown)
+
+
+def test_one_click_on_a_hotspot_puts_its_pairs_first_and_opens_their_review(open_screen: OpenScreen, mapped: str, workspace: Workspace) -> None:
+    add_map(workspace, PAIR | {"hotspots": [{"ids": ["d1", "d13", "d2", "d3"], "terms": [], "closer": 1.8}]}, tuned=True, name="two")
+    with workspace.store.write() as conn:
+        corpus.set_parts(conn, mapped, {"a1": Part.TRAIN, "a3": Part.TEST})
+        revision = projects.get_project(conn, mapped).corpus_revision
+    app = open_screen("map")
+    app.button(key="review-hotspot-1").click().run()
+    assert not app.exception
+    assert any("is not known for the corpus as it is" in item.value for item in app.warning)
+    write_twins(workspace, mapped, {}, revision)
+    app.button(key="review-hotspot-1").click().run()
+    assert not app.exception
+    assert "Hard negatives" in app.title[0].value
+    assert any("1 pair of 1 question answered there comes next." in text.value for text in app.text)
+    with workspace.store.read() as conn:
+        assert candidates.list_queued_pairs(conn, mapped) == [("a1", "d2")]  # d3 answers the held-out a3
+
+
+def test_what_was_drawn_around_stands_beside_and_can_be_let_go(open_screen: OpenScreen, mapped: str) -> None:
+    app = open_screen("map")
+    app.session_state["map_lasso_small"] = ["d4", "d5"]
+    app.run()
+    assert any("2 documents drawn around" in text.value for text in app.text)
+    assert [trace["name"] for trace in read_figure(app)["data"]].count("Drawn around (2)") == 2
+    app.button(key="forget-lasso").click().run()
+    assert not any("drawn around" in text.value for text in app.text)
+
+
+@pytest.mark.parametrize(
+    ("choice", "expected"),
+    [
+        ("Label state", {"Answer", "Unjudged", "Hard negative"}),
+        ("Part of the split", {"train", "no part yet", "All others"}),
+        ("Flag", {"Came closer together", "Near-duplicate in the base", "All others"}),
+        ("Group that came together", {"Group 1: assignment, schedu…", "All others"}),
+        ("Neighbours kept", {"Nearly all neighbours new", "Nearly all neighbours kept"}),
+    ],
+)
+def test_the_map_is_coloured_by_what_is_known_of_documents(open_screen: OpenScreen, mapped: str, workspace: Workspace, choice: str, expected: set[str]) -> None:
+    with workspace.store.write() as conn:
+        corpus.set_parts(conn, mapped, {"a1": Part.TRAIN})
+        judgements.append_judgements(conn, mapped, [Judgement("negative-d10", "a1", "d10", Label.HARD_NEGATIVE)])
+    app = open_screen("map")
+    app.selectbox(key="map_colour").set_value(choice).run()
+    assert not app.exception
+    names = {trace["name"] for trace in read_figure(app)["data"]} - {"Came closer together (2)"}
+    assert names == expected
+
+
+def test_a_search_marks_what_it_finds_on_both_maps(open_screen: OpenScreen, mapped: str) -> None:
+    app = open_screen("map")
+    app.text_input(key="map_search").set_value("insurance").run()
+    assert not app.exception
+    crosses = [trace for trace in read_figure(app)["data"] if trace["name"].startswith("Found by")]
+    assert [sorted(trace["customdata"]) for trace in crosses] == [["d15", "d3"]] * 2
+
+
+def test_the_chosen_anchor_is_a_star_with_a_line_to_each_answer(open_screen: OpenScreen, mapped: str) -> None:
+    app = open_screen("map")
+    app.selectbox(key="map_anchor").set_value("a3").run()
+    traces = read_figure(app)["data"]
+    assert [trace["name"] for trace in traces].count("The anchor") == 2
+    assert [len(trace["x"]) for trace in traces if trace["name"] == "To its answers"] == [6, 6]
+
+
+def test_the_passage_moves_every_document_from_base_to_tuned(open_screen: OpenScreen, mapped: str) -> None:
+    app = open_screen("map")
+    app.segmented_control(key="map_view").set_value("Passage from base to tuned").run()
+    assert not app.exception
+    figure = read_figure(app)
+    assert (figure["frames"][0]["name"], figure["frames"][-1]["name"]) == ("Base", "Tuned")
+    assert len(figure["frames"]) == 13
+
+
+def test_the_density_view_is_offered_where_it_was_drawn(open_screen: OpenScreen, mapped: str, workspace: Workspace) -> None:
+    assert not open_screen("map").toggle
+    add_map(workspace, PAIR, tuned=True, name="two", dense=True)
+    app = open_screen("map")
+    app.toggle(key="map_density").set_value(True).run()
+    assert not app.exception
+
+
+def test_the_clicked_document_has_its_anchors_with_their_change_beside(open_screen: OpenScreen, mapped: str, workspace: Workspace) -> None:
+    with workspace.store.write() as conn:
+        for model, value in ((BASE, 0.5), (TUNED, 0.75)):
+            artefacts.put_evaluation(conn, mapped, Evaluation(model[:12], "x", model, "test", {"ndcg@5": value}, 1, 1, None, 1.0), {"a5": {"ndcg@5": value}})
+    app = open_screen("map")
+    app.session_state["map_document_small"] = "d5"
+    app.run()
+    assert not app.exception
+    table = next(frame.value for frame in app.dataframe if "Change in NDCG@5" in frame.value)
+    assert table[["Grade", "Change in NDCG@5"]].to_numpy().tolist() == [[3, 0.25]]
 
 
 def test_text_of_the_corpus_is_escaped_in_the_figure(open_screen: OpenScreen, mapped: str, workspace: Workspace) -> None:

@@ -15,7 +15,8 @@ from core.retrieval.tokens import count_tokens
 from core.store import candidates, corpus, judgements, projects
 from core.tuning.config import TuneConfig
 from core.tuning.cost import estimate_memory_gb
-from core.tuning.preflight import Level, Preflight, run_preflight
+from core.tuning.findings import Level
+from core.tuning.preflight import Preflight, run_preflight
 from core.tuning.recipes import RECIPES, choose_recipe, explain_missing, find_recipe
 from core.tuning.truncation import measure_cut_share
 from core.workspace import Workspace
@@ -168,3 +169,39 @@ def test_recipes_cover_every_size_once_and_an_unknown_name_is_an_error() -> None
     assert "30 fewer than the 50" in explain_missing(20)
     with pytest.raises(PairsmithError, match="no recipe 'huge'"):
         find_recipe("huge", 10)
+
+
+def test_a_configuration_without_hard_negatives_is_warned_that_the_batch_alone_pushes_apart(workspace: Workspace, small_project: str) -> None:
+    assert "negatives_off" in list_codes(look(workspace, negatives=0), Level.WARN)
+    assert "negatives_off" not in list_codes(look(workspace), Level.WARN)
+
+
+def test_positives_only_with_nothing_that_pushes_apart_stop_a_run(workspace: Workspace, small_project: str) -> None:
+    """All questions are one question: no two rows may share a batch, and no negative is reviewed."""
+    with workspace.store.write() as conn:
+        corpus.set_groups(conn, "small", {f"a{n}": "a0" for n in range(1, 8)})
+    put_parts(workspace, **{f"a{n}": Part.TRAIN for n in range(8)}, a8=Part.DEV, a9=Part.TEST)
+    assert "nothing_apart" in {item.code for item in look(workspace).blocks}
+    judge(workspace, ("a0", "d23", Label.HARD_NEGATIVE, 0))
+    assert "nothing_apart" not in {item.code for item in look(workspace).blocks}
+
+
+def test_answers_that_are_near_duplicates_of_each_other_are_counted(workspace: Workspace, small_project: str) -> None:
+    put_parts(workspace, **{f"a{n}": Part.TRAIN for n in range(8)}, a8=Part.DEV, a9=Part.TEST)
+    assert "copies" not in {item.code for item in look(workspace).findings}
+    with workspace.store.read() as conn:
+        revision = projects.get_project(conn, "small").corpus_revision
+    write_twins(workspace, "small", {"d0": "d0", "d12": "d0"}, revision)
+    (note,) = [item for item in look(workspace).findings if item.code == "copies"]
+    assert (note.level, note.text[:58]) == (Level.NOTE, "2 of 16 answers in training are near-duplicates of another")
+    write_twins(workspace, "small", {f"d{n + more}": f"d{n}" for n in range(3) for more in (0, 12)}, revision)
+    assert "copies" in list_codes(look(workspace), Level.WARN)
+
+
+def test_batches_that_hold_few_topics_are_warned_of(workspace: Workspace, small_project: str) -> None:
+    put_parts(workspace, **{f"a{n}": Part.TRAIN for n in range(8)}, a8=Part.DEV, a9=Part.TEST)
+    assert "few_topics" not in list_codes(look(workspace, batch=4), Level.WARN)  # 16 rows of eight questions fill four batches
+    with workspace.store.write() as conn:
+        corpus.set_groups(conn, "small", {f"a{n}": "a0" for n in range(1, 7)})
+    (found,) = [item for item in look(workspace, batch=4).findings if item.code == "few_topics"]  # 14 of the 16 rows ask one thing
+    assert found.text.startswith("A batch of 4 holds about 1.1 rows")

@@ -3,20 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pages._ui.charts import (
-    GREY,
-    MAX_POINTS,
-    OTHER,
-    PALETTE,
-    Interval,
-    MapPoints,
-    assign_colours,
-    choose_points,
-    draw_changes,
-    draw_intervals,
-    draw_map,
-    rank_values,
-)
+from pages._ui.charts import GREY, MAX_POINTS, PALETTE, Interval, draw_changes, draw_intervals
+from pages._ui.map_chart import OTHER, draw_map
+from pages._ui.map_points import MapPoints, assign_colours, choose_points, rank_values
 from pages._ui.text import escape_hover
 
 HOSTILE = "<b onclick=alert(1)>x</b><script>alert(2)</script>"

@@ -1,0 +1,102 @@
+"""The maps as a pure function: documents with their places in, a Plotly figure out. No Streamlit here.
+
+Invariants: those of `pages._ui.charts`; what is said by a colour or a mark is the same on both maps; zooming one map zooms the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+from plotly.subplots import make_subplots
+
+from pages._ui.charts import BLUE, GREY, MARGIN, MAX_POINTS
+from pages._ui.map_marks import add_marks, explain_hotspots
+from pages._ui.map_points import MapPoints, assign_colours
+from pages._ui.text import escape_hover
+
+OTHER = "All others"
+LEGEND_WIDTH = 28
+LASSO, MOVE = "lasso", "pan"
+
+
+def draw_map(points: MapPoints, shown: Sequence[str], *, titles: Sequence[str] = ("Base", "Tuned"), drag: str = MOVE) -> go.Figure:
+    """Base and, where there is one, tuned side by side on the same axes; zooming one zooms the other.
+
+    `shown`: the values that have a colour; the others are grey. Hotspot documents are large diamonds, answers are rings with a number. Raises
+    `ValueError` above `MAX_POINTS` documents: choose some with `choose_points` and say so on the page.
+    """
+    layouts = points.layouts
+    refuse_too_many(points)
+    figure = make_subplots(1, len(layouts), subplot_titles=[escape_hover(title, 60) for title in titles[: len(layouts)]], horizontal_spacing=0.03)
+    for column, layout in enumerate(layouts, start=1):
+        for name, colour, rows in group_rows(points, shown):
+            figure.add_trace(draw_group(points, layout, rows, name, colour, legend=column == 1), 1, column)
+        if points.hotspots:
+            figure.add_trace(explain_hotspots(len(points.hotspots), legend=column == 1), 1, column)
+        add_marks(figure, points, layout, column)
+    share_axes(figure, np.concatenate(layouts))
+    legend = {"orientation": "h", "y": -0.02, "yanchor": "top", "itemsizing": "constant"}
+    figure.update_annotations(yshift=10)
+    return figure.update_layout(
+        height=600, margin={**MARGIN, "t": 64}, legend=legend, dragmode=drag, clickmode="event+select", hoverlabel={"align": "left"}, uirevision="kept"
+    )
+
+
+def refuse_too_many(points: MapPoints) -> None:
+    """Raises `ValueError` above `MAX_POINTS` documents."""
+    if len(points.ids) > MAX_POINTS:
+        raise ValueError(f"{len(points.ids)} documents are too many for a figure: {MAX_POINTS} at most.")
+
+
+def group_rows(points: MapPoints, shown: Sequence[str]) -> list[tuple[str, str, list[int]]]:
+    """Name, colour and rows of each group of documents that is drawn in one colour, grey ones first so that they lie below."""
+    colours = assign_colours(shown)
+    groups = [(OTHER if colours else "Documents", GREY if colours else BLUE, [row for row, value in enumerate(points.values) if value not in colours])]
+    groups += [(value, colour, [row for row, own in enumerate(points.values) if own == value]) for value, colour in colours.items()]
+    return [group for group in groups if group[2]]
+
+
+def draw_group(points: MapPoints, layout: NDArray[np.float32], rows: Sequence[int], name: str, colour: str, *, legend: bool) -> go.Scattergl:
+    """The documents of one colour."""
+    flagged = [points.ids[row] in points.hotspots for row in rows]
+    is_grey = colour == GREY
+    return go.Scattergl(
+        x=layout[rows, 0],
+        y=layout[rows, 1],
+        customdata=[points.ids[row] for row in rows],
+        hovertext=[points.hover[row] for row in rows],
+        hovertemplate="%{hovertext}<extra></extra>",
+        mode="markers",
+        name=escape_hover(name, LEGEND_WIDTH),
+        legendgroup=f"value {name}",
+        showlegend=legend,
+        marker={
+            "color": colour,
+            "symbol": np.where(flagged, "diamond", "circle").tolist(),
+            "size": np.where(flagged, 12, 5 if is_grey else 8).astype(np.float32),
+            "opacity": np.where(flagged, 1.0, 0.45 if is_grey else 0.9).astype(np.float32),
+            "line": {"width": np.where(flagged, 1.5, 0).astype(np.float32), "color": "#333333"},
+        },
+        selected={"marker": {"opacity": 1.0}},
+        unselected={"marker": {"opacity": 0.5}},
+    )
+
+
+def share_axes(figure: go.Figure, places: NDArray[np.float32]) -> None:
+    """One range for all panels, tied together; no numbers, since the units mean nothing."""
+    low, high = places.min(axis=0), places.max(axis=0)
+    pad = np.maximum(high - low, 1e-6) * 0.05
+    for axis, update in ((0, figure.update_xaxes), (1, figure.update_yaxes)):
+        update(
+            matches="x" if axis == 0 else "y",
+            range=[float(low[axis] - pad[axis]), float(high[axis] + pad[axis])],
+            showticklabels=False,
+            showgrid=False,
+            zeroline=False,
+            showline=True,
+            mirror=True,
+            linecolor=GREY,
+        )

@@ -1,0 +1,95 @@
+"""A collapsed model that looks beautiful on the map and is flagged: trains it on the sample, draws both maps, prints the report. See docs/clumping-demo.md.
+
+The mistake is that of taking one class for one answer: clauses of one type are pulled together with nothing that pushes apart.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import sample_data
+from core.geometry.clumps import Search, find_clumps
+from core.geometry.gap import Questions
+from core.geometry.projection import align_layout, displacement, draw_base, measure_noise
+from core.geometry.stored_map import name_hotspot
+from core.geometry.terms import name_groups
+from core.ingest.beir import read_beir
+from core.retrieval.encoder import Encoder, load_transformer
+from core.retrieval.models import EMBEDDED_DEFAULT, describe_model
+from core.retrieval.vectors import Floats
+from pages._ui.map_chart import draw_map
+from pages._ui.map_points import MapPoints, rank_values
+from pages._ui.text import escape_hover
+from tests.bench.collapsed import choose_pairs, pull_together
+
+
+def main() -> int:
+    """Train, draw, print."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.clumping_demo", description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("build/clumping-demo"))
+    parser.add_argument("--model", default=EMBEDDED_DEFAULT, help="the base model")
+    parser.add_argument("--pairs", type=int, default=1_000)
+    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--rate", type=float, default=5e-5)
+    chosen = parser.parse_args()
+    bundle = read_beir(sample_data.CONTRACTS)
+    texts = [document.content for document in bundle.documents]
+    kinds = [document.fields["clause_type"] for document in bundle.documents]
+    classes = {kind: [text for text, own in zip(texts, kinds, strict=True) if own == kind] for kind in sorted(set(kinds))}
+    record = describe_model(chosen.model)
+    base, model = Encoder(record), load_transformer(record)
+    pull_together(model, choose_pairs("same-class", [], classes, n=chosen.pairs), epochs=chosen.epochs, learning_rate=chosen.rate)
+    tuned = Encoder(record, model)
+    before, after = (encoder.encode(texts, record.document_prompt) for encoder in (base, tuned))
+    row_of = {document.id: row for row, document in enumerate(bundle.documents)}
+    grades: dict[str, dict[int, int]] = {}
+    for item in bundle.judgements:
+        grades.setdefault(item.anchor_id, {})[row_of[item.document_id]] = item.grade
+    asked = [anchor for anchor in bundle.anchors if anchor.id in grades]
+    questions = [Questions(encoder.encode_queries([anchor.text for anchor in asked]), [grades[anchor.id] for anchor in asked]) for encoder in (base, tuned)]
+    references = [json.loads(line)["text"] for line in sample_data.REFERENCE_TEXTS.read_text(encoding="utf-8").splitlines()]
+    generic = [encoder.encode(references, record.document_prompt) for encoder in (base, tuned)]
+    report = find_clumps(
+        before, after, reference_base=generic[0], reference_tuned=generic[1], search=Search(questions[0], questions[1], before, after)
+    ).to_json()
+    layout = draw_base(before)
+    as_drawn = draw_base(after, init=layout)  # before it is laid onto the base's, which gives it the base's size
+    tuned_layout = align_layout(as_drawn, layout)
+    points = MapPoints([doc.id for doc in bundle.documents], layout, tuned_layout, kinds, [escape_hover(text, 90) for text in texts])
+    chosen.out.mkdir(parents=True, exist_ok=True)
+    draw_map(points, rank_values(kinds)[:7]).write_html(chosen.out / "maps.html", include_plotlyjs=True)
+    (chosen.out / "report.json").write_text(json.dumps(report, indent=2, default=float), encoding="utf-8")
+    tell(report, displacement(tuned_layout, layout), measure_noise(before, layout), texts, radius(as_drawn) / radius(layout))
+    print(f"The maps are in {chosen.out / 'maps.html'}, the whole report in {chosen.out / 'report.json'}.")
+    return 0
+
+
+def tell(report: Mapping[str, Any], moved: float, noise: float, texts: list[str], size: float) -> None:
+    """The report in lines."""
+    print(f"verdict: {report['verdict']}")
+    for reason in report["reasons"]:
+        print(f"  {reason}")
+    inside = {row for spot in report["hotspots"] for row in spot["ids"]}
+    groups = [[texts[row] for row in spot["ids"]] for spot in report["hotspots"]]
+    terms = name_groups(groups, [text for row, text in enumerate(texts) if row not in inside]) if groups else []
+    for number, (spot, words) in enumerate(zip(report["hotspots"], terms, strict=True), start=1):
+        print(f"  {name_hotspot(number, {'terms': words})} ({len(spot['ids'])} documents, {spot['closer']:.1f} times closer)")
+    if "ndcg@5" in report["global"]:
+        print("NDCG@5 on the sample's questions: {gain:+.3f} ({low:+.3f} to {high:+.3f})".format(**report["global"]["ndcg@5"]))
+    print(f"on the map: {size:.2f} times as wide as the base's, moved {moved:.2f} of its radius (by chance {noise:.2f})")
+
+
+def radius(places: Floats) -> float:
+    """Root mean square distance of the points (n, 2) from their centre."""
+    return float(np.sqrt(((places - places.mean(axis=0)) ** 2).sum(axis=1).mean()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,62 @@
+"""Models made to collapse on purpose, by the mistakes that people make: what a clumping flag must find.
+
+alike        answers pulled to their anchors with nothing that pushes apart (cosine to 1)
+same-class   documents of one class pulled together: labels taken for answers (cosine to 1)
+one-point    any two documents pulled together (cosine to 1)
+"""
+
+from __future__ import annotations
+
+import random
+import tempfile
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from sentence_transformers import SentenceTransformer
+
+MISTAKES = ("alike", "same-class", "one-point")
+
+
+def choose_pairs(mistake: str, answers: Sequence[tuple[str, str]], classes: Mapping[str, Sequence[str]], *, n: int, seed: int = 0) -> list[tuple[str, str]]:
+    """`n` pairs of texts to pull together. `answers`: anchor and answer; `classes`: texts by class. Raises `ValueError` for an unknown mistake."""
+    rng = random.Random(seed)
+    if mistake == "alike":
+        return [rng.choice(answers) for _ in range(n)]
+    several = [list(texts) for texts in classes.values() if len(texts) > 1]
+    if mistake == "same-class":
+        return [(first, second) for first, second in (rng.sample(rng.choice(several), 2) for _ in range(n))]
+    if mistake == "one-point":
+        texts = [text for found in classes.values() for text in found]
+        return [(first, second) for first, second in (rng.sample(texts, 2) for _ in range(n))]
+    raise ValueError(f"{mistake!r} is none of {', '.join(MISTAKES)}.")
+
+
+def pull_together(model: SentenceTransformer, pairs: Sequence[tuple[str, str]], *, epochs: int, learning_rate: float, batch: int = 16, seed: int = 0) -> None:
+    """Train `model` in place so that the two texts of each pair have a cosine of 1, and nothing else."""
+    from datasets import Dataset
+    from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
+    from sentence_transformers.losses import CosineSimilarityLoss
+
+    columns = {"first": [pair[0] for pair in pairs], "second": [pair[1] for pair in pairs], "label": [1.0] * len(pairs)}
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = SentenceTransformerTrainingArguments(
+            output_dir=folder,
+            num_train_epochs=epochs,
+            per_device_train_batch_size=batch,
+            learning_rate=learning_rate,
+            seed=seed,
+            save_strategy="no",
+            report_to=[],
+            disable_tqdm=True,
+            use_cpu=True,
+        )
+        SentenceTransformerTrainer(model=model, args=arguments, train_dataset=Dataset.from_dict(columns), loss=CosineSimilarityLoss(model)).train()
+    model.eval()
+
+
+def group_by_nearness(texts: Sequence[str], vectors: np.ndarray, *, groups: int, seed: int = 0) -> dict[str, list[str]]:
+    """Classes for texts that have none: k-means of their `vectors` (n, d)."""
+    from sklearn.cluster import KMeans
+
+    labels = KMeans(groups, n_init=1, random_state=seed).fit_predict(vectors)
+    return {str(label): [text for text, own in zip(texts, labels, strict=True) if own == label] for label in range(groups)}
