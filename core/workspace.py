@@ -41,6 +41,10 @@ class Workspace:
         path.mkdir(parents=True, exist_ok=True)
         return path
 
+    def unfinished_model(self, run_id: str) -> Path:
+        """Where a run writes a model until it is whole. What a kill leaves there goes when the run is over."""
+        return self.home / "models" / f".{run_id}.unfinished"
+
     def run_folder(self, run_id: str) -> Path:
         """Where a run keeps its log, checkpoints and results."""
         return self.folder("runs", run_id)

@@ -54,7 +54,7 @@ def export(
     project: ProjectName,
     out: Annotated[Path, typer.Option(help="File to write, or folder (datasets, beir, csv, model; model.zip as a zip); it must not exist.")],
     what: Annotated[str, typer.Option(help="pairs, triplets, tuples, datasets, beir, qrels, csv, log (every event), or model (the tuned model).")] = "pairs",
-    system: Annotated[str, typer.Option(help="With model: tuned (the newest) or a model's id.")] = "tuned",
+    system: Annotated[str, typer.Option(help="With model: tuned (the newest measured) or a model's id.")] = "tuned",
     json: Json = False,
 ) -> None:
     """Write a project's content, its history or a model to disk, whole or not at all."""

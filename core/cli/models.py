@@ -22,7 +22,7 @@ def clumps(
     queries_base: Annotated[Path | None, typer.Option(help="Queries under the base model, .npy.")] = None,
     queries_tuned: Annotated[Path | None, typer.Option(help="The same queries under the tuned model, .npy.")] = None,
     positives: Annotated[Path | None, typer.Option(help="JSON: for each query the rows of its answers, or {row: grade}.")] = None,
-    system: Annotated[str, typer.Option(help="The tuned model: tuned (the newest) or a model's id.")] = "tuned",
+    system: Annotated[str, typer.Option(help="The tuned model: tuned (the newest measured) or a model's id.")] = "tuned",
     json: Json = False,
 ) -> None:
     """Say whether the tuned model tells the documents apart."""
@@ -45,7 +45,9 @@ def clumps(
 
 
 @app.command()
-def quantise(project: ProjectName, system: Annotated[str, typer.Option(help="base, tuned (the newest) or a model's id.")] = "base", json: Json = False) -> None:
+def quantise(
+    project: ProjectName, system: Annotated[str, typer.Option(help="base, tuned (the newest measured) or a model's id.")] = "base", json: Json = False
+) -> None:
     """Make an 8-bit model of a model, faster where the processor has instructions for it; refused where its NDCG@5 falls."""
     from core.tuning.quantise import quantise_model
 
@@ -57,7 +59,7 @@ def quantise(project: ProjectName, system: Annotated[str, typer.Option(help="bas
 @app.command("map")
 def map_(
     project: ProjectName,
-    system: Annotated[str, typer.Option(help="tuned (the newest) or a model's id.")] = "tuned",
+    system: Annotated[str, typer.Option(help="tuned (the newest measured) or a model's id.")] = "tuned",
     density: Annotated[bool, typer.Option("--density", help="Draw the density view too, which takes twice as long.")] = False,
     parquet: Annotated[Path | None, typer.Option(help="Draw nothing; write the newest map as a Parquet file that Embedding Atlas opens.")] = None,
     json: Json = False,

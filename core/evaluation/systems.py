@@ -1,6 +1,6 @@
 """Systems as columns: BM25, an embedding model, and whatever else ranks the whole corpus for every anchor; all answer the same question in the same form.
 
-A name says which: `bm25`, `base`, `tuned` (the newest), `unblended` (the same before it was blended with the base), a model's id or name; what further
+A name says which: `bm25`, `base`, `tuned` (the newest measured), `unblended` (the same before it was blended with the base), a model's id or name; what further
 packages bring is handed to `open_systems` as openers by the beginning of the name. `+rerank` after a name has a cross-encoder read the head of that list.
 
 Invariants: every system ranks the same documents for the same anchors, exactly, `DEPTH` deep; ties by order of arrival; no system sees a grade.
@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from core.evaluation.measures import DEPTH, Ranking
-from core.model import Anchor, Document, ModelKind, ModelRecord, NotFound, PairsmithError
+from core.model import Anchor, Document, ModelKind, ModelRecord, NotFound, PairsmithError, Part
 from core.retrieval.encoder import Encoder, embed_anchors, embed_documents
 from core.retrieval.lexical import open_lexical
 from core.retrieval.models import ensure_base_model
@@ -157,23 +157,29 @@ def time_queries(task: Task, ask: Callable[[str], object]) -> float | None:
 
 
 def find_system(workspace: Workspace, project_id: str, name: str) -> ModelRecord | None:
-    """The model behind a system's name: `base`, `tuned`, `unblended`, or a model's id; None for `bm25`. Raises `NotFound`."""
+    """The model behind a system's name: `base`, `tuned`, `unblended`, or a model's id; None for `bm25`. Raises `NotFound`.
+
+    `tuned` is the newest trained model that was measured on the test part, and the newest trained one where none was: what a cancelled run left, or one whose
+    verdict never came, does not take the place of a model that is known to be good.
+    """
     if name == BM25:
         return None
     with workspace.store.read() as conn:
         project = projects.get_project(conn, project_id)
         models = artefacts.list_models(conn, project_id)
+        measured = {evaluation.model_id for evaluation in artefacts.list_evaluations(conn, project_id, part=Part.TEST.value)}
     if name == BASE:
         return ensure_base_model(workspace, project_id, project.base_model)
     if name in (TUNED, UNBLENDED):
         tuned = [model for model in models if model.kind.is_trained and (name == TUNED or model.kind == ModelKind.TUNED)]
         if not tuned:
             raise NotFound(f"Project {project_id!r} has no tuned model yet. `pairsmith tune {project_id}` makes one.")
+        newest = next((place for place, model in enumerate(tuned) if model.id in measured), 0)
         if name == TUNED:
-            return tuned[0]
-        whole = [model for model in tuned[1:] if model.run_id is not None and model.run_id == tuned[0].run_id]
+            return tuned[newest]
+        whole = [model for model in tuned[newest + 1 :] if model.run_id is not None and model.run_id == tuned[newest].run_id]
         if not whole:
-            raise NotFound(f"The newest tuned model of {project_id!r} was not blended with the base, so there is no other form of it.")
+            raise NotFound(f"The tuned model of {project_id!r} was not blended with the base, so there is no other form of it.")
         return whole[0]
     with workspace.store.read() as conn:
         record = artefacts.get_model(conn, project_id, name)

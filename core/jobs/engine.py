@@ -65,11 +65,11 @@ class LocalEngine:
             return runs.beat_run(conn, run_id, attempt, lease_s=self.lease_s, progress=progress)
 
     def finish(self, run_id: str, attempt: int, status: RunStatus, *, result: Mapping[str, Any] | None = None, error: str | None = None) -> bool:
-        """End the run and clear its checkpoints, whatever the end: a new run starts anew. False when it is no longer this attempt's."""
+        """End the run and clear what it left half done, whatever the end: a new run starts anew. False when it is no longer this attempt's."""
         with self.workspace.store.write() as conn:
             is_ended = runs.finish_run(conn, run_id, attempt, status, result=result, error=error)
         if is_ended:
-            self._clear_checkpoints(run_id)
+            self._clear_leftovers(run_id)
         return is_ended
 
     def request_cancel(self, run_id: str) -> None:
@@ -78,15 +78,16 @@ class LocalEngine:
             runs.request_cancel(conn, run_id)
             is_over = runs.get_run(conn, run_id).status.is_over
         if is_over:
-            self._clear_checkpoints(run_id)
+            self._clear_leftovers(run_id)
 
     def is_cancel_requested(self, run_id: str) -> bool:
         """Whether somebody asked for the run to stop."""
         with self.workspace.store.read() as conn:
             return runs.get_run(conn, run_id).cancel_requested
 
-    def _clear_checkpoints(self, run_id: str) -> None:
-        shutil.rmtree(self.workspace.home / "runs" / run_id / CHECKPOINTS, ignore_errors=True)
+    def _clear_leftovers(self, run_id: str) -> None:
+        for folder in (self.workspace.home / "runs" / run_id / CHECKPOINTS, self.workspace.unfinished_model(run_id)):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def has_worker(workspace: Workspace) -> bool:

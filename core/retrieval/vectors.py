@@ -2,7 +2,8 @@
 
 A folder a model holds two files that only grow: `vectors.f32` (rows, float32, little-endian) and `keys.bin` (32 bytes a row, SHA-256 of prompt and
 text). Rows are written before their keys, so a crash leaves at most rows without a key, which the next writer cuts off; a key without its row does not
-count. Reading maps the file.
+count. A key stands for the row at its place in the file, the first where it stands twice, so zeroed or doubled keys cost their own rows alone. Reading
+maps the file.
 """
 
 from __future__ import annotations
@@ -47,6 +48,8 @@ class VectorCache:
         self.dimension = dimension
         folder.mkdir(parents=True, exist_ok=True)
         self._rows: dict[bytes, int] = {}
+        self._count = 0
+        """Rows read so far; more than the distinct keys where the file of keys is damaged."""
         self._load_keys()
 
     def __len__(self) -> int:
@@ -64,7 +67,7 @@ class VectorCache:
         rows = np.fromiter((self._rows[key] for key in keys), dtype=np.int64, count=len(keys))
         if len(rows) == 0:
             return np.zeros((0, self.dimension), np.float32)
-        mapped = np.memmap(self._vectors, dtype="<f4", mode="r", shape=(len(self._rows), self.dimension))
+        mapped = np.memmap(self._vectors, dtype="<f4", mode="r", shape=(self._count, self.dimension))
         if len(rows) > 1 and np.all(np.diff(rows) == 1):
             return mapped[rows[0] : rows[-1] + 1]
         return np.asarray(mapped[rows])
@@ -98,7 +101,7 @@ class VectorCache:
         return self.folder / "keys.bin"
 
     def _load_keys(self) -> None:
-        known = len(self._rows)
+        known = self._count
         if not self._keys.exists() or self._keys.stat().st_size < (known + 1) * _KEY_BYTES:
             return
         with self._keys.open("rb") as stream:
@@ -106,7 +109,8 @@ class VectorCache:
             raw = stream.read()
         written = self._vectors.stat().st_size // (4 * self.dimension) if self._vectors.exists() else 0
         for i in range(min(len(raw) // _KEY_BYTES, written - known)):
-            self._rows[raw[i * _KEY_BYTES : (i + 1) * _KEY_BYTES]] = known + i
+            self._rows.setdefault(raw[i * _KEY_BYTES : (i + 1) * _KEY_BYTES], known + i)
+            self._count += 1
 
     def _append(self, keys: Sequence[bytes], vectors: Floats) -> None:
         if vectors.shape != (len(keys), self.dimension):
@@ -117,7 +121,7 @@ class VectorCache:
             self._load_keys()
             fresh = [i for i, key in enumerate(keys) if key not in self._rows]
             row_bytes = self.dimension * 4
-            kept = len(self._rows)
+            kept = self._count
             _append_at(self._vectors, kept * row_bytes, np.ascontiguousarray(vectors[fresh], dtype="<f4").tobytes())
             _append_at(self._keys, kept * _KEY_BYTES, b"".join(keys[i] for i in fresh))
             self._load_keys()

@@ -23,9 +23,8 @@ from core.retrieval.ranking import search_dense
 from core.retrieval.reranker import Reranker
 from core.retrieval.rerankers import find_reranker, take_reranker
 from core.store import artefacts, corpus, projects
-from core.tuning.config import TuneConfig
 from core.tuning.cost import read_peak_gb
-from core.tuning.dataset import build_rows
+from core.tuning.dataset import list_lessons
 from core.tuning.reranker_config import RerankerConfig
 from core.tuning.save import Provenance, save_reranker
 from core.tuning.train_reranker import Lists, TrainedReranker, describe_training, list_pairs, rerank, train_cross_encoder
@@ -34,8 +33,6 @@ from core.tuning.tune_run import Speaker, fix_snapshot
 from core.workspace import CHECKPOINTS, Workspace
 
 SYSTEM = "base+rerank"
-_ALL_NEGATIVES = 10
-"""As many reviewed negatives of an anchor stand in a row as it may have."""
 
 
 def run_reranker_training(workspace: Workspace, project_id: str, run_id: str, settings: Mapping[str, Any], speaker: Speaker) -> dict[str, Any]:
@@ -51,8 +48,7 @@ def run_reranker_training(workspace: Workspace, project_id: str, run_id: str, se
     twins = ensure_twins(workspace, project_id, base)
     snapshot = fix_snapshot(workspace, project_id, folder)
     start = take_reranker(workspace, project_id, find_reranker(workspace, project_id, config.start)) if config.start else base
-    rows = build_rows(snapshot, TuneConfig(negatives=_ALL_NEGATIVES, min_grade=config.min_grade, seed=config.seed), twins)
-    pairs = list_pairs(rows)
+    pairs = list_pairs(list_lessons(snapshot, config.min_grade, twins).lessons, snapshot.contents)
     dev, test = (_find_lists(workspace, base, documents, snapshot, part, config.depth) for part in (Part.DEV, Part.TEST))
     speaker.stage("Measuring the base model")
 

@@ -58,13 +58,13 @@ def _save(
     workspace: Workspace, made: Provenance[Any], model: SentenceTransformer | CrossEncoder, shape: ModelRecord, mark: str, now: float | None = None
 ) -> ModelRecord:
     at = time.time() if now is None else now
-    unfinished = workspace.folder("models") / f".{made.run_id}.unfinished"
+    models, unfinished = workspace.folder("models"), workspace.unfinished_model(made.run_id)
     shutil.rmtree(unfinished, ignore_errors=True)
     try:
         model.save_pretrained(str(unfinished), create_model_card=False)
         fingerprint = fingerprint_folder(unfinished, query_prompt=shape.query_prompt, document_prompt=shape.document_prompt, max_length=shape.max_length)
         (unfinished / "README.md").write_text(write_card(made, shape), encoding="utf-8")
-        target = workspace.folder("models") / fingerprint[:32]
+        target = models / fingerprint[:32]
         if not target.exists():
             unfinished.rename(target)
     finally:

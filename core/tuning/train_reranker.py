@@ -24,7 +24,7 @@ from sentence_transformers.cross_encoder.losses import BinaryCrossEntropyLoss
 from core.evaluation.measures import PRIMARY, Qrels, Ranking, average, score_ranking
 from core.model import PairsmithError
 from core.retrieval.reranker import Reranker
-from core.tuning.dataset import Row
+from core.tuning.dataset import Lesson
 from core.tuning.reranker_config import RerankerConfig
 from core.tuning.trainer import DEV_METRIC, BareCheckpoints, OnBegin, OnStep, TrainingStopped, Watch, newest_checkpoint
 
@@ -64,16 +64,23 @@ class TrainedReranker:
     stopped_early: bool
 
 
-def list_pairs(rows: Sequence[Row]) -> list[Pair]:
-    """Each judged pair once, in the order of the rows. Raises `PairsmithError` where answers or reviewed negatives are missing."""
-    pairs = dict.fromkeys(pair for row in rows for pair in (Pair(row.anchor, row.positive, True), *(Pair(row.anchor, text, False) for text in row.negatives)))
-    kinds = {pair.answers for pair in pairs}
-    if False not in kinds:
+def list_pairs(lessons: Sequence[Lesson], contents: Mapping[str, str]) -> list[Pair]:
+    """Each judged pair of the lessons once: an anchor's answers, then all its reviewed negatives. `contents`: text by document id.
+
+    Raises `PairsmithError` where answers or reviewed negatives are missing.
+    """
+    found: dict[Pair, None] = {}
+    for lesson in lessons:
+        for answers, document_ids in ((True, lesson.chosen), (False, lesson.reviewed)):
+            found.update(dict.fromkeys(Pair(lesson.anchor.text, contents[document_id], answers) for document_id in document_ids))
+    if not found:
+        raise PairsmithError("There is nothing to train on: no anchor of the training part has an answer. Label answers on the label page first.")
+    if all(pair.answers for pair in found):
         raise PairsmithError(
-            f"There are {len(pairs)} answers of training anchors, but no reviewed hard negative: from answers alone a cross-encoder learns to say yes to all. "
+            f"There are {len(found)} answers of training anchors, but no reviewed hard negative: from answers alone a cross-encoder learns to say yes to all. "
             "Review negatives first."
         )
-    return list(pairs)
+    return list(found)
 
 
 def rerank(reranker: Reranker, lists: Lists) -> Ranking:

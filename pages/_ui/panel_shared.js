@@ -4,7 +4,7 @@
 const AFTER_KEY_MS = 120
 const AT_LATEST_MS = 600
 const RETRY_MS = 1500
-const RETRY_MOST_MS = 5000
+const RETRY_MOST_MS = 30000 // a sending breaks off the run that the last one began: the wait must grow beyond what a run takes on a busy server
 const OFFLINE_MS = 4000
 const SETTLE_MS = 500
 const TOLD_MOST = 6

@@ -8,14 +8,13 @@ from pathlib import Path
 
 from tests.bench import embed_again, embed_exact, embed_int8, evaluate, first_page, map_drawing, mine, queue_page, reindex, suspicious, train, value_meter
 from tests.bench.harness import format_table, write_rows
-from tests.conftest import COLLECTIONS
 
 BENCHMARKS = {
     "embed-exact": embed_exact.run,
     "embed-int8": embed_int8.run,
     "embed-again": embed_again.run,
     "train": train.run,
-    **({"train-uneven": train.run_uneven} if (COLLECTIONS / train.UNEVEN).is_dir() else {}),
+    "train-uneven": train.run_uneven,
     "evaluate": evaluate.run,
     "first-page": first_page.run,
     "mine": mine.run,

@@ -6,21 +6,39 @@ The sign-in itself is a provider's; here each browser holds the signed cookie th
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
 from itsdangerous import URLSafeTimedSerializer
 from playwright.sync_api import Browser, Page, expect
 
+from core.curation.review_queue import BATCH
 from core.store import judgements
 from core.workspace import Workspace
 from tests.e2e.conftest import QUEUE_PROJECT, fill_queue
-from tests.e2e.test_judging_panel import as_marks, open_panel, press, wait_saved
+from tests.e2e.test_judging_panel import KEYS, PANEL, as_marks, open_panel, press, wait_saved
 from tests.servers import Server
 
 SECRET = "a secret of the tests"
 COOKIE = "_streamlit_user"
 ANNA, BEN = "anna@example.org", "ben@example.org"
+KEYS_IN_TURN = "apb21"
+"""None that leaves the record open for somebody else."""
+PRESS_IN_TURN = """
+(panel, { keys, at }) => {
+  const pressed = (window.pressed = [])
+  window.pressing = setInterval(() => {
+    const pair = panel.dataset.pair
+    if (Date.now() < at || !pair) return
+    const key = keys[pressed.length % keys.length]
+    document.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }))
+    if (panel.dataset.pair !== pair) pressed.push([...JSON.parse(pair), key]) // else the panel said that it took no decision just then
+  }, 15)
+}
+"""
+HANG_S = 900
+"""Far more than the slowest machine takes."""
 
 
 @pytest.fixture
@@ -69,6 +87,38 @@ def test_two_signed_in_experts_on_one_queue_lose_and_double_nothing(sign_in: Cal
     assert {author: read_words(home_store, author) for author in meant} == meant
     judged = [mark[:2] for marks in meant.values() for mark in marks]
     assert len(set(judged)) == len(judged) == 24
+
+
+def press_at_once(pages: dict[str, Page], workspace: Workspace, total: int) -> dict[str, list]:
+    """Press keys in all pages from one moment on, each in a loop of its own, until `total` words are stored; returns what each page's must mean."""
+    start = {"keys": KEYS_IN_TURN, "at": 1000 * (time.time() + 1)}
+    for page in pages.values():
+        page.locator(PANEL).evaluate(PRESS_IN_TURN, start)
+    guard = time.monotonic() + HANG_S
+    while sum(len(read_words(workspace, author)) for author in pages) < total and time.monotonic() < guard:
+        for page in pages.values():
+            page.wait_for_timeout(100)
+    for page in pages.values():
+        page.evaluate("clearInterval(window.pressing)")
+        wait_saved(page)
+    return {author: [(anchor, document, *KEYS[key]) for anchor, document, key in page.evaluate("window.pressed")] for author, page in pages.items()}
+
+
+@pytest.mark.timeout(2 * HANG_S)
+def test_two_experts_who_press_at_the_same_time_empty_the_queue_and_lose_and_double_nothing(
+    sign_in: Callable[[str], Page], server: Server, home_store: Workspace
+) -> None:
+    """Each has a batch at first, and what is left is fought over by every refill of both."""
+    total = 2 * BATCH + 80
+    fill_queue(home_store, anchors=total // 2, per_anchor=2)
+    pages = {ANNA: sign_in(ANNA), BEN: sign_in(BEN)}
+    for page in pages.values():
+        open_panel(page, server)
+    meant = press_at_once(pages, home_store, total)
+    assert {author: read_words(home_store, author) for author in pages} == meant
+    judged = [mark[:2] for marks in meant.values() for mark in marks]
+    assert sorted(judged) == [(f"a{n // 2:02}", f"d{n % 2}") for n in range(total)]
+    assert min(len(marks) for marks in meant.values()) >= BATCH
 
 
 def test_the_last_records_in_another_experts_hands_are_named_and_a_lead_takes_them_over(

@@ -12,6 +12,7 @@ from sentence_transformers import CrossEncoder
 
 from core.curation.mine_run import mine_project
 from core.curation.mining import Mining
+from core.curation.snapshot import LabelledAnchor, SnapshotData
 from core.curation.split import ensure_split
 from core.evaluation.systems import find_system
 from core.jobs.engine import LocalEngine, start_worker
@@ -20,7 +21,7 @@ from core.retrieval.models import ensure_base_model
 from core.retrieval.reranker import Reranker
 from core.retrieval.rerankers import describe_reranker, find_reranker, list_rerankers, take_reranker
 from core.store import artefacts, corpus, judgements, runs
-from core.tuning.dataset import Row
+from core.tuning.dataset import list_lessons
 from core.tuning.reranker_config import RerankerConfig
 from core.tuning.reranker_run import run_reranker_training
 from core.tuning.train_reranker import Pair, list_pairs
@@ -149,9 +150,21 @@ def test_without_reviewed_negatives_there_is_nothing_to_tell_apart(workspace: Wo
         run_reranker_training(workspace, small_project, "r", CONFIG, Ear())
 
 
-def test_each_judged_pair_is_learned_from_once():
-    rows = [Row("q", "answer", ["no", "never"]), Row("q", "other answer", ["never", "no"])]
-    assert list_pairs(rows) == [Pair("q", "answer", True), Pair("q", "no", False), Pair("q", "never", False), Pair("q", "other answer", True)]
+def test_each_judged_pair_is_learned_from_once_however_many_an_anchor_has():
+    """Once no more than ten reviewed negatives of an anchor with one answer were, and the others were dropped without a word."""
+    reviewed = [f"n{place}" for place in range(25)]
+    contents = {"d": "answer", "e": "other answer", **{item: f"no, {item}" for item in reviewed}, "again": "no, n0"}
+    anchors = [
+        LabelledAnchor("a", "q", Part.TRAIN, {"d": 3, "e": 2}, [*reviewed, "again"]),
+        LabelledAnchor("b", "r", Part.TRAIN, {"d": 3}, ["n7"]),
+        LabelledAnchor("held", "s", Part.TEST, {"n7": 3}, []),
+    ]
+    snapshot = SnapshotData("s", anchors, contents)
+    kept = [Pair("q", f"no, {item}", False) for item in reviewed if item != "n7"]
+    wanted = [Pair("q", "answer", True), Pair("q", "other answer", True), *kept, Pair("r", "answer", True)]
+    assert list_pairs(list_lessons(snapshot, 2).lessons, snapshot.contents) == wanted
+    with pytest.raises(PairsmithError, match="nothing to train on"):
+        list_pairs([], {})
 
 
 def test_what_is_no_cross_encoder_with_one_score_is_refused(workspace: Workspace, small_project: str, tiny_model: Path, cross_encoder: Path, tmp_path: Path):

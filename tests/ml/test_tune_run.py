@@ -141,7 +141,7 @@ def test_a_home_that_was_moved_searches_and_gives_away_its_tuned_model(runs: lis
         assert Path(record.location).is_relative_to(home)
         assert Path(record.location).is_dir()
         assert Encoder(record).encode(["never seen before"]).shape == (1, 32)
-        assert len(embed_anchors(moved, record, [f"again: {anchor.text}" for anchor in anchors])) == 3
+        assert embed_anchors(moved, record, [f"again: {anchor.text}" for anchor in anchors]).shape == (3, 32)
         names = zipfile.ZipFile(io.BytesIO(zip_model(record))).namelist()
         assert any(name.endswith("model.safetensors") for name in names)
     finally:
@@ -195,3 +195,58 @@ def test_a_project_with_too_few_labels_is_told_what_is_missing(workspace: Worksp
         projects.add_project(conn, "bare", base_model=str(tiny_model))
     with pytest.raises(PairsmithError, match="at least ten unrelated anchors"):
         run_tuning(workspace, "bare", "r", CONFIG, Ear())
+
+
+def test_further_seeds_are_measured_and_the_verdict_asks_for_more_than_their_spread(tiny_model: Path, tmp_path: Path):
+    workspace, ear = make_workspace(tmp_path / "home", tiny_model), Ear()
+    try:
+        result = run_tuning(workspace, "contracts", "run1", CONFIG | {"epochs": 1, "evaluations": 1, "merge": True, "seeds": 2, "seed": 3}, ear)
+        with workspace.store.read() as conn:
+            kept = {model.id for model in artefacts.list_models(conn, "contracts") if model.kind == ModelKind.TUNED}
+    finally:
+        workspace.store.close()
+    seeds, test = result["seeds"], result["test"]
+    assert (seeds["first"], len(seeds["values"])) == (3, 2)
+    assert seeds["values"][0] == pytest.approx(test["tuned"]["ndcg@5"], abs=1e-4)
+    assert seeds["spread"] == pytest.approx(abs(seeds["values"][1] - seeds["values"][0]) / 2**0.5)
+    assert seeds["spread"] > 0
+    assert "Training with seed 4" in [message for message, _, _ in ear.stages]
+    assert kept == {result["model_id"], result["unblended_id"]}
+    (condition,) = [item for item in test["verdict"]["checks"] if "spread of seeds" in item["asked"]]
+    assert condition["found"] == f"spread {seeds['spread']:.3f}"
+    assert condition["met"] == (test["difference"]["gain"] > 2 * seeds["spread"])
+
+
+def test_a_cancelled_run_keeps_its_best_checkpoint_as_a_model_that_was_not_measured(tiny_model: Path, tmp_path: Path):
+    workspace, ear = make_workspace(tmp_path / "home", tiny_model), Ear(stop_at=60)
+    ear.was_cancelled = True
+    try:
+        with pytest.raises(InterruptedError):
+            run_tuning(workspace, "contracts", "run1", CONFIG | {"merge": True}, ear)
+        with workspace.store.read() as conn:
+            (record,) = [model for model in artefacts.list_models(conn, "contracts") if model.kind == ModelKind.TUNED]
+            opened = artefacts.list_evaluations(conn, "contracts", part="test")
+    finally:
+        workspace.store.close()
+    kept = ear.left["cancelled"]
+    assert (kept["step"], kept["model_id"], kept["model_name"]) == (60, record.id, record.name)
+    assert record.name.endswith("cancelled at step 60")
+    begin, *later = [value for _, value in ear.series["dev_ndcg@5"]]
+    assert kept["dev"] == {"base": pytest.approx(begin, abs=1e-5), "tuned": pytest.approx(max(later), abs=1e-5)}
+    assert (ear.left["base_id"], ear.left["snapshot_id"]) == (record.base_id, record.snapshot_id)
+    assert "cancelled at step 60" in (Path(record.location) / "README.md").read_text(encoding="utf-8")
+    assert opened == []
+
+
+@pytest.mark.parametrize(("stop_at", "was_cancelled"), [(2, True), (60, False)], ids=["cancelled before a first checkpoint", "shut down"])
+def test_a_run_that_has_no_best_yet_or_goes_on_later_leaves_no_model(stop_at: int, was_cancelled: bool, tiny_model: Path, tmp_path: Path):
+    workspace, ear = make_workspace(tmp_path / "home", tiny_model), Ear(stop_at=stop_at)
+    ear.was_cancelled = was_cancelled
+    try:
+        with pytest.raises(InterruptedError):
+            run_tuning(workspace, "contracts", "run1", CONFIG, ear)
+        with workspace.store.read() as conn:
+            assert [model for model in artefacts.list_models(conn, "contracts") if model.kind == ModelKind.TUNED] == []
+        assert ear.left == {}
+    finally:
+        workspace.store.close()

@@ -43,6 +43,7 @@ def main() -> int:
     if chosen.cell:
         run_cell(chosen.work, *chosen.cell)
         return 0
+    chosen.collections = list_present(chosen.collections)
     recipes = [f"choose:{name}" for name in chosen.choose or CHOICES] if chosen.choose is not None else list(RECIPES)
     cells = [(name, recipe, seed) for seed, name, recipe in product(range(chosen.seeds), chosen.collections, recipes) if recipe != "base" or seed == 0]
     missing = [] if chosen.table else list_missing(chosen.work, cells)
@@ -55,6 +56,16 @@ def main() -> int:
     else:
         print_choices(chosen.work, chosen.collections, recipes, chosen.seeds)
     return 1 if failed else 0
+
+
+def list_present(names: Sequence[str]) -> list[str]:
+    """The collections that are on this machine; what is skipped is said."""
+    from tests.bench.quality.prepare import SOURCES
+
+    for name in names:
+        if not SOURCES[name].is_dir():
+            print(f"{name}: skipped, as there is no {SOURCES[name]} (set PAIRSMITH_COLLECTIONS)", file=sys.stderr)
+    return [name for name in names if SOURCES[name].is_dir()]
 
 
 def list_missing(work: Path, cells: Sequence[Cell]) -> list[Cell]:

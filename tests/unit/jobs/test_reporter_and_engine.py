@@ -115,6 +115,17 @@ def test_a_run_cancelled_while_it_waits_for_its_next_attempt_leaves_no_checkpoin
     assert not checkpoints.exists()
 
 
+@pytest.mark.parametrize("end", [RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.CANCELLED, RunStatus.LOST])
+def test_a_model_that_a_kill_left_half_written_goes_with_its_run_and_no_other_does(engine: LocalEngine, claimed: Run, end: RunStatus):
+    """Once it lay among the models for good, as only another attempt of the same run took it away."""
+    mine, other, whole = (engine.workspace.folder("models", name) for name in (f".{claimed.id}.unfinished", ".other.unfinished", "0123"))
+    (mine / "model.safetensors").write_bytes(b"half of the weights")
+    assert not engine.finish(claimed.id, claimed.attempt + 1, end)
+    assert mine.is_dir()
+    assert engine.finish(claimed.id, claimed.attempt, end)
+    assert [folder.exists() for folder in (mine, other, whole)] == [False, True, True]
+
+
 def test_the_time_left_of_a_stage_that_goes_on_counts_only_what_was_done_since(engine: LocalEngine, claimed: Run):
     clock = Clock()
     reporter = Reporter(engine, claimed, clock)

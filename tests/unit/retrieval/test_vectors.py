@@ -100,6 +100,21 @@ def test_part_of_a_key_does_not_count(tmp_path: Path):
     assert np.array_equal(get(VectorCache(tmp_path, DIMENSION), ["a", "b"]), encode(["a", "b"]))
 
 
+@pytest.mark.parametrize("damaged", ["zeroed", "doubled"])
+def test_damaged_keys_cost_their_own_rows_and_shift_no_other(tmp_path: Path, damaged: str):
+    """Once distinct keys were counted for rows: after two equal ones every later row was another text's vector."""
+    VectorCache(tmp_path, DIMENSION).fill(["eeeee", "dddd", "ccc", "bb"], "", encode)
+    keys = tmp_path / "keys.bin"
+    raw = keys.read_bytes()
+    keys.write_bytes((bytes(2 * 32) if damaged == "zeroed" else raw[:32] + raw[:32]) + raw[2 * 32 :])
+    cache = VectorCache(tmp_path, DIMENSION)
+    assert np.array_equal(get(cache, ["bb", "ccc"]), encode(["bb", "ccc"]))
+    gone = ["eeeee", "dddd"] if damaged == "zeroed" else ["dddd"]
+    assert cache.fill(["eeeee", "dddd", "ccc", "bb", "a"], "", encode) == len(gone) + 1
+    for seen in (cache, VectorCache(tmp_path, DIMENSION)):
+        assert np.array_equal(get(seen, ["a", "dddd", "ccc", "bb", "eeeee"]), encode(["a", "dddd", "ccc", "bb", "eeeee"]))
+
+
 def test_keys_whose_rows_are_gone_are_encoded_again(tmp_path: Path):
     """Once the missing rows were read as zeros."""
     VectorCache(tmp_path, DIMENSION).fill(["aaa", "bb", "c"], "", encode)
