@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 
 from pages._ui.charts import MARGIN
 from pages._ui.map_chart import MOVE, draw_group, group_rows, refuse_too_many, share_axes
+from pages._ui.map_marks import explain_hotspots
 from pages._ui.map_points import MapPoints
 
 STEPS = 12
@@ -31,6 +32,8 @@ def draw_passage(points: MapPoints, shown: Sequence[str], *, drag: str = MOVE) -
         for share, layout in zip(shares, places, strict=True)
     ]
     figure = go.Figure([draw_group(points, places[0], rows, name, colour, legend=True) for name, colour, rows in groups], frames=frames)
+    if points.hotspots:
+        figure.add_trace(explain_hotspots(len(points.hotspots), legend=True))
     share_axes(figure, np.concatenate([places[0], places[-1]]))
     still = {"mode": "immediate", "frame": {"duration": 0, "redraw": True}, "transition": {"duration": 0}}
     play = {"fromcurrent": True, "frame": {"duration": STEP_MS, "redraw": True}, "transition": {"duration": 0}}

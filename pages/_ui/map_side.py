@@ -20,6 +20,8 @@ from pages._ui.review_inside import offer_review
 from pages._ui.text import escape_label, show_document
 
 LISTED = 10
+OF_A_GROUP = 3
+"""Documents of a group that are shown: enough to see what it is about."""
 
 
 def chosen_document(page: Page) -> str:
@@ -138,11 +140,11 @@ def draw_hotspots(page: Page, projection: Projection) -> None:
                 st.text(effect)
             offer_review(page, spot["ids"], projection.tuned_id, key=f"review-hotspot-{number}", primary=number == 1)
             with page.workspace.store.read() as conn:
-                documents = corpus.read_outlines(conn, page.project_id, spot["ids"][:LISTED], width=400)
+                documents = corpus.read_outlines(conn, page.project_id, spot["ids"][:OF_A_GROUP], width=400)
             for document in documents.values():
                 show_document(document)
-            if len(spot["ids"]) > LISTED:
-                st.caption(f"The first {LISTED} of {len(spot['ids'])}.")
+            if len(spot["ids"]) > OF_A_GROUP:
+                st.caption(f"The first {OF_A_GROUP} of {len(spot['ids'])}.")
 
 
 def say_effect(spot: Mapping[str, Any]) -> str:

@@ -21,6 +21,6 @@ def test_the_weight_is_class_tf_idf_with_the_root_of_the_share():
 
 
 def test_two_groups_are_told_from_each_other_and_no_words_give_no_name():
-    found = name_groups([["apple pear apple"], ["plum cherry plum"], ["12 34 of the"]])
+    found = name_groups([["apple pear apple"], ["plum cherry plum"], ["12 34 of the"]], ["word other thing place " * 10])
     assert found == [["apple", "pear"], ["plum", "cherry"], []]
     assert name_groups([["1 2 3"]]) == [[]]
