@@ -1,0 +1,64 @@
+"""What can be taken away on the models page: a tuned model as a zip, and the judgements as a pair file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from core.ingest.export import render_pairs
+from core.model import ModelRecord
+from core.release.card import write_release_files
+from core.release.model_zip import name_folder, zip_model
+from pages._ui.page import Page
+
+SHORT = 12
+
+
+def draw_downloads(page: Page, tuned: list[ModelRecord], answered: int) -> None:
+    """A tuned model as a zip, and the judgements as a pair file."""
+    left, right = st.columns(2)
+    with left.container(border=True, height="stretch"):
+        st.markdown("**A tuned model**")
+        if tuned:
+            labels = {model.id: f"{model.name} · {model.id[:SHORT]}" for model in tuned}
+            chosen = st.selectbox("Model", list(labels), format_func=labels.__getitem__, key="model_to_take")
+            record = next(model for model in tuned if model.id == chosen)
+            is_there = Path(record.location).is_dir()
+            st.caption(
+                "A zip of the model's folder, loaded by SentenceTransformer(folder) or CrossEncoder(folder) as it is. It holds no text of the corpus."
+                if is_there
+                else "Its files are gone from disk. Restore them from a backup, or tune again."
+            )
+            file_name = f"{name_folder(record)}.zip"
+            st.download_button(
+                "Download model",
+                lambda: zip_model(record, write_release_files(page.workspace, page.project_id, record)),
+                file_name,
+                "application/zip",
+                disabled=not is_there,
+                type="primary",
+                icon=":material/download:",
+                on_click="ignore",
+                key="take_model",
+            )
+        else:
+            st.caption("No model is tuned yet. A run on the tune page makes one.")
+            st.page_link("tune.py", label="Go to tune", icon=":material/model_training:")
+    with right.container(border=True, height="stretch"):
+        st.markdown("**The judgements**")
+        st.caption(
+            f"{answered:,} anchors with their answers and reviewed hard negatives, one a line (JSON Lines). "
+            "The corpus page reads such a file; grades are not part of it."
+        )
+        workspace, project_id = page.workspace, page.project_id
+        st.download_button(
+            "Download judgements",
+            lambda: render_pairs(workspace, project_id),
+            f"{project_id}-pairs.jsonl",
+            "application/jsonl",
+            disabled=not answered,
+            icon=":material/download:",
+            on_click="ignore",
+            key="take_pairs",
+        )
