@@ -97,7 +97,7 @@ def tune_whole(record: ModelRecord, pairs: Sequence[tuple[str, str]]) -> Encoder
     """The raw library's usual recipe on the pairs; returns the tuned model."""
     from datasets import Dataset
     from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
-    from sentence_transformers.losses import MultipleNegativesRankingLoss
+    from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
 
     model = load_transformer(record)
     with tempfile.TemporaryDirectory() as folder:

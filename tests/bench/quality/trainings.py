@@ -65,7 +65,7 @@ def train_article(data: Prepared, seed: int, part: Part) -> Result:
     """MultipleNegativesRankingLoss on the same pairs as ours, each with a document drawn at random as its negative; no mixing, the last weights."""
     from datasets import Dataset
     from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
-    from sentence_transformers.losses import MultipleNegativesRankingLoss
+    from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
 
     rows = build_rows(data.snapshot, our_config(data, seed), data.twins)
     rng = random.Random(seed)
