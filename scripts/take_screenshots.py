@@ -29,7 +29,7 @@ from core.store import artefacts, runs
 from core.workspace import Workspace, open_workspace
 from tests.servers import CHROMIUM, CHROMIUM_FLAGS, ROOT, running_server
 
-PAGES = ("home", "corpus", "label", "negatives", "mining", "agreement", "history", "tune", "compare", "map", "models")
+PAGES = ("home", "corpus", "label", "negatives", "mining", "agreement", "history", "tune", "compare", "map", "models", "release")
 QUERY = "Can they walk away when we pay late?"
 SHORT_TUNING = {"epochs": 1, "negatives": 0, "evaluations": 1}
 FLAGS = [*CHROMIUM_FLAGS, "--enable-unsafe-swiftshader"]

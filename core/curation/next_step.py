@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from core.model import RunKind
+from core.model import ModelKind, RunKind
 from core.store import artefacts, judgements, projects, runs
 from core.workspace import Workspace
 
@@ -81,7 +81,7 @@ def read_standing(workspace: Workspace, project_id: str) -> Standing:
         since = 0
         if tuned is not None:
             measured = artefacts.count_openings(conn, project_id, tuned.id) > 0
-            mapped = any(item.tuned_id == tuned.id for item in artefacts.list_projections(conn, project_id))
+            mapped = tuned.kind is ModelKind.ADAPTER or any(item.tuned_id == tuned.id for item in artefacts.list_projections(conn, project_id))
             snapshot = next((item for item in artefacts.list_snapshots(conn, project_id) if item.id == tuned.snapshot_id), None)
             since = judgements.count_events(conn, project_id, after_seq=snapshot.last_seq) if snapshot else 0
         mined = counts["to_review"] > 0 or runs.newest_success(conn, project_id, RunKind.MINE) is not None

@@ -97,3 +97,10 @@ def test_an_empty_project_stands_at_the_beginning(workspace: Workspace) -> None:
     with workspace.store.write() as conn:
         projects.add_project(conn, "empty", base_model="embedded:all-MiniLM-L6-v2")
     assert read_standing(workspace, "empty") == Standing()
+
+
+def test_an_adapter_needs_no_map_as_it_leaves_documents_where_they_are(workspace: Workspace, small_project: str) -> None:
+    with workspace.store.write() as conn:
+        artefacts.put_model(conn, small_project, ModelRecord("m" * 64, "adapter", ModelKind.ADAPTER, "/nowhere", 32, 64, base_id="b" * 64, created_at=2.0))
+    standing = read_standing(workspace, small_project)
+    assert (standing.tuned, standing.mapped) == (True, True)
