@@ -35,7 +35,7 @@ def pull_together(model: SentenceTransformer, pairs: Sequence[tuple[str, str]], 
     """Train `model` in place so that the two texts of each pair have a cosine of 1, and nothing else."""
     from datasets import Dataset
     from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
-    from sentence_transformers.losses import CosineSimilarityLoss
+    from sentence_transformers.sentence_transformer.losses import CosineSimilarityLoss
 
     columns = {"first": [pair[0] for pair in pairs], "second": [pair[1] for pair in pairs], "label": [1.0] * len(pairs)}
     with tempfile.TemporaryDirectory() as folder:
