@@ -193,3 +193,10 @@ def test_one_model_alone_is_described(base: np.ndarray):
     assert figures["n"] == len(base)
     assert 1 < figures["participation_ratio"] < D
     assert figures["relative_contrast"] > 1
+
+
+def test_a_hotspot_carries_its_terms_and_none_where_no_text_is_known(base: np.ndarray, topic: np.ndarray):
+    report = find_clumps(base, contract(base, np.flatnonzero(topic == 7), 0.29))
+    (plain,), (named,) = report.to_json()["hotspots"], report.to_json([f"d{row}" for row in range(len(base))], [["rent", "lease"]])["hotspots"]
+    assert (plain["terms"], named["terms"]) == ([], ["rent", "lease"])
+    assert named["ids"] == [f"d{row}" for row in plain["ids"]]
