@@ -68,7 +68,7 @@ def sign_in(chromium: Browser, server: Server) -> Iterator[Callable[[str], Page]
 
 def read_words(workspace: Workspace, author: str) -> list[tuple]:
     with workspace.store.read() as conn:
-        return as_marks([event for event in judgements.read_log(conn, QUEUE_PROJECT) if event.author == author])
+        return as_marks([event for event in judgements.read_log(conn, QUEUE_PROJECT) if event.author == author and event.caused_by is None])
 
 
 def test_two_signed_in_experts_on_one_queue_lose_and_double_nothing(sign_in: Callable[[str], Page], server: Server, home_store: Workspace) -> None:

@@ -44,7 +44,7 @@ def test_it_is_registered_under_a_fingerprint_of_its_own_and_encodes_both_sides_
     assert again.is_compiled
     assert np.abs(again.encode([document.content for document in documents]) - stored).max() < 1e-5
     assert 1e-5 < np.abs(stored - exact).max() < 0.2
-    with pytest.raises(PairsmithError, match="has no weights in float32"):
+    with pytest.raises(PairsmithError, match="cannot be made an 8-bit model of"):
         quantise_model(workspace, small_project, told["id"])
 
 
@@ -76,6 +76,6 @@ def test_what_has_no_weights_or_nothing_to_measure_on_is_refused(workspace: Work
 
     with workspace.store.write() as conn:
         projects.add_project(conn, "bare", base_model=str(tiny_model))
-    for project, system, words in ((small_project, "bm25", "has no weights"), ("bare", "base", "No development anchor has an answer")):
+    for project, system, words in ((small_project, "bm25", "cannot be made an 8-bit model of"), ("bare", "base", "No development anchor has an answer")):
         with pytest.raises(PairsmithError, match=words):
             quantise_model(workspace, project, system)

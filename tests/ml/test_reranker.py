@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from core.store import artefacts, corpus, judgements, runs
 from core.tuning.dataset import list_lessons
 from core.tuning.reranker_config import RerankerConfig
 from core.tuning.reranker_run import run_reranker_training
-from core.tuning.train_reranker import Pair, list_pairs
+from core.tuning.train_reranker import Lists, Pair, list_pairs, train_cross_encoder
 from core.workspace import Workspace
 from tests.ml.test_tune_run import Ear, make_workspace, refuse_texts
 from tests.tiny_model import make_tiny_cross_encoder
@@ -51,10 +52,24 @@ def trained(tiny_model: Path, cross_encoder: Path, tmp_path_factory: pytest.Temp
         workspace.store.close()
 
 
-def test_the_loss_falls_and_the_best_moment_on_development_anchors_is_kept(trained: list):
+def test_the_loss_falls_where_there_is_something_to_learn(cross_encoder: Path, tmp_path: Path):
+    pairs = [Pair(f"What of clause {n}?", f"{word} of clause {n}", answers) for n in range(40) for word, answers in (("termination", True), ("payment", False))]
+    dev = Lists({"a": "What of it?"}, {"a": ["yes", "no"]}, {"yes": "termination of clause 99", "no": "payment of clause 99"}, {"a": {"yes": 3}})
+    series: list[list[float]] = []
+
+    def on_step(_step: int, _total: int, found: Mapping[str, Any]) -> bool:
+        series[:] = found["loss"]
+        return True
+
+    config = RerankerConfig(epochs=6, batch=8, learning_rate=5e-3, evaluations=2, patience=0)
+    done = train_cross_encoder(str(cross_encoder), pairs, dev, config, tmp_path / "work", lambda *_: None, on_step)
+    assert np.mean([value for _, value in series[:5]]) > 0.5
+    assert np.mean([value for _, value in series[-5:]]) < 0.2
+    assert done.best_dev == 1.0
+
+
+def test_the_best_moment_on_development_anchors_is_kept(trained: list):
     _, ear, result = trained[0]
-    losses = [value for _, value in ear.series["loss"]]
-    assert np.mean(losses[-10:]) < np.mean(losses[:10])
     (begin, base), *later = ear.series["dev_ndcg@5"]
     assert (begin, result["dev"]["base"]) == (0, pytest.approx(base, abs=1e-5))
     assert result["dev"]["reranked"] == pytest.approx(max(value for _, value in later), abs=1e-5)
