@@ -85,7 +85,17 @@ def test_every_runtime_dependency_is_listed_with_a_licence() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["README.md", "CONTRIBUTING.md", "docs/concepts.md", "docs/evaluation.md", "docs/operating.md", "docs/release.md", "docs/dependencies.md"]
+    "name",
+    [
+        "README.md",
+        "CONTRIBUTING.md",
+        "docs/concepts.md",
+        "docs/evaluation.md",
+        "docs/operating.md",
+        "docs/quality.md",
+        "docs/release.md",
+        "docs/dependencies.md",
+    ],
 )
 def test_links_inside_the_repository_lead_somewhere(name: str) -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", read(name)):
