@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import platform
 import shutil
 import subprocess
@@ -17,6 +16,7 @@ from tqdm import tqdm
 from core import __version__
 from core.jobs.engine import LocalEngine, has_worker, start_worker
 from core.model import PairsmithError, Run, RunStatus
+from core.plain import make_plain
 from core.retrieval.models import describe_model
 from core.store import artefacts, corpus, projects, runs
 from core.workspace import Workspace
@@ -31,7 +31,7 @@ class Out:
     def show(self, value: dict[str, Any], words: str | None = None) -> None:
         """Print to stdout. Numbers that JSON cannot say become null."""
         if self.as_json or words is None:
-            print(json.dumps(_plain(value), ensure_ascii=False, indent=2))
+            print(json.dumps(make_plain(value), ensure_ascii=False, indent=2))
         else:
             print(words)
 
@@ -115,11 +115,3 @@ def run_doctor(workspace: Workspace, embedded: str) -> dict[str, Any]:
     names = ("streamlit", "sentence-transformers", "torch", "transformers", "umap-learn", "sqlalchemy")
     check("versions", True, ", ".join([f"pairsmith {__version__}", f"python {platform.python_version()}", *(f"{name} {version(name)}" for name in names)]))
     return {"ok": all(item["ok"] for item in checks), "checks": checks}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

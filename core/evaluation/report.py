@@ -6,7 +6,6 @@ Invariant: the values are those that were stored; only slices, the telling queri
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -22,6 +21,7 @@ from core.evaluation.report_html import render_html
 from core.evaluation.slices import list_fields, slice_scores
 from core.evaluation.telling import choose_telling
 from core.model import PairsmithError
+from core.plain import make_plain
 from core.store import corpus, judgements, projects
 from core.workspace import Workspace, replace_file
 
@@ -115,12 +115,3 @@ def write_report(report: Mapping[str, Any], path: Path) -> list[Path]:
 def render_json(report: Mapping[str, Any]) -> str:
     """The report as JSON; numbers that JSON cannot say become null."""
     return json.dumps(make_plain(report), ensure_ascii=False, indent=2) + "\n"
-
-
-def make_plain(value: Any) -> Any:
-    """The value with what is not finite as None."""
-    if isinstance(value, Mapping):
-        return {key: make_plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [make_plain(inner) for inner in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -17,6 +17,7 @@ from core.geometry.projection import MAX_POINTS, displacement, draw_base, draw_t
 from core.geometry.stored_map import VIEWS
 from core.geometry.terms import name_groups
 from core.model import Document, ModelRecord, PairsmithError, Projection
+from core.plain import make_plain
 from core.retrieval.encoder import embed_anchors, embed_documents, embed_texts
 from core.retrieval.vectors import Floats
 from core.store import artefacts, corpus
@@ -86,7 +87,7 @@ def draw_maps(workspace: Workspace, project_id: str, base: ModelRecord, tuned: M
     path = workspace.folder("maps") / f"{projection_id}.npz"
     with replace_file(path) as temporary, temporary.open("wb") as stream:
         np.savez(stream, **arrays)
-    projection = Projection(projection_id, base.id, tuned.id if tuned else None, str(path), _plain(figures), time.time())
+    projection = Projection(projection_id, base.id, tuned.id if tuned else None, str(path), make_plain(figures), time.time())
     with workspace.store.write() as conn:
         artefacts.put_projection(conn, project_id, projection)
     return projection
@@ -113,14 +114,3 @@ def _report(
     groups = [[documents[rows[row]].content for row in spot.rows] for spot in report.hotspots]
     terms = name_groups(groups, [documents[row].content for place, row in enumerate(rows) if place not in inside]) if groups else []
     return report.to_json(ids, terms)
-
-
-def _plain(value: Any) -> Any:
-    """Replace what JSON cannot say (nan, infinity) by None."""
-    if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
-    if isinstance(value, float) and not np.isfinite(value):
-        return None
-    return value
