@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import torch
 from datasets import Dataset, DatasetDict
 from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer, SentenceTransformerTrainingArguments
 from sentence_transformers.base.evaluation import BaseEvaluator
 
 from core.evaluation.measures import PRIMARY, Qrels, average, score_ranking
-from core.model import Document, ModelRecord, PairsmithError
+from core.model import Document, ModelRecord
 from core.retrieval.encoder import Encoder, load_transformer
 from core.retrieval.ranking import search_dense
 from core.retrieval.vectors import Floats
@@ -23,7 +21,7 @@ from core.tuning.config import TuneConfig
 from core.tuning.dataset import Row, group_by_count
 from core.tuning.losses import build_loss, merge_lora, prepare_weights
 from core.tuning.packed import pack_forward
-from core.tuning.trainer import DEV_METRIC, BareCheckpoints, OnBegin, OnStep, TrainingStopped, Watch, newest_checkpoint
+from core.tuning.trainer import DEV_METRIC, BareCheckpoints, OnBegin, OnStep, Watch, list_arguments, run_trainer
 
 
 @dataclass(frozen=True)
@@ -95,39 +93,15 @@ def train_model(
     began = time.monotonic()
     base_dev = evaluator.measure(model, step=0)
     steps = sum(len(plan_training(items, config.batch, config.epochs, config.seed)[0]) for items in named.values()) * config.epochs
-    every = max(1, math.ceil(steps / config.evaluations))
     arguments = SentenceTransformerTrainingArguments(
-        output_dir=str(work),
-        num_train_epochs=config.epochs,
-        per_device_train_batch_size=config.batch,
-        learning_rate=config.learning_rate,
-        warmup_steps=config.warmup,
+        **list_arguments(config, steps, work),
         batch_sampler=make_sampler(list(named.values()), config.epochs),
         prompts={"anchor": record.query_prompt, **dict.fromkeys(_document_columns(named), record.document_prompt)},
-        eval_strategy="steps",
-        eval_steps=every,
-        save_strategy="steps",
-        save_steps=every,
-        save_total_limit=2,
-        load_best_model_at_end=True,
-        metric_for_best_model=f"eval_{DEV_METRIC}",
-        greater_is_better=True,
-        logging_steps=1,
-        seed=config.seed,
-        data_seed=config.seed,
-        report_to="none",
-        disable_tqdm=True,
-        dataloader_pin_memory=torch.cuda.is_available(),
     )
     trainer = _Trainer(model, arguments, train_dataset=data, loss=build_loss(model, record, config), evaluator=evaluator, callbacks=[watch])
-    resumed = newest_checkpoint(work)
     with pack_forward(model):
-        trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
+        run_trainer(trainer, watch, work)
     seconds = time.monotonic() - began
-    if watch.stopped and trainer.state.best_model_checkpoint is None:
-        raise TrainingStopped
-    if watch.diverged:
-        raise PairsmithError("The loss is no longer a number: the training diverged. Lower the learning rate (2e-5 is usual) and start again.")
     if config.lora_rank:
         merge_lora(model)
     texts = sum(len(item.negatives) + 2 for items in named.values() for item in items) * config.epochs

@@ -26,7 +26,7 @@ from core.model import PairsmithError
 from core.retrieval.reranker import Reranker
 from core.tuning.dataset import Lesson
 from core.tuning.reranker_config import RerankerConfig
-from core.tuning.trainer import DEV_METRIC, BareCheckpoints, OnBegin, OnStep, TrainingStopped, Watch, newest_checkpoint
+from core.tuning.trainer import DEV_METRIC, BareCheckpoints, OnBegin, OnStep, Watch, list_arguments, run_trainer
 
 
 @dataclass(frozen=True)
@@ -111,28 +111,7 @@ def train_cross_encoder(
     first_dev = _measure(dev, dev.found)
     watch.add_dev(0, first_dev)
     steps = math.ceil(len(pairs) / config.batch) * config.epochs
-    every = max(1, math.ceil(steps / config.evaluations))
-    arguments = CrossEncoderTrainingArguments(
-        output_dir=str(work),
-        num_train_epochs=config.epochs,
-        per_device_train_batch_size=config.batch,
-        learning_rate=config.learning_rate,
-        warmup_steps=config.warmup,
-        eval_strategy="steps",
-        eval_steps=every,
-        save_strategy="steps",
-        save_steps=every,
-        save_total_limit=2,
-        load_best_model_at_end=True,
-        metric_for_best_model=f"eval_{DEV_METRIC}",
-        greater_is_better=True,
-        logging_steps=1,
-        seed=config.seed,
-        data_seed=config.seed,
-        report_to="none",
-        disable_tqdm=True,
-        dataloader_pin_memory=torch.cuda.is_available(),
-    )
+    arguments = CrossEncoderTrainingArguments(**list_arguments(config, steps, work))
     data = Dataset.from_dict(
         {
             "anchor": [pair.anchor for pair in pairs],
@@ -142,12 +121,7 @@ def train_cross_encoder(
     )
     loss = BinaryCrossEntropyLoss(reranker.model)
     trainer = _Trainer(reranker.model, arguments, train_dataset=data, loss=loss, evaluator=_Evaluator(reranker, dev, watch), callbacks=[watch])
-    resumed = newest_checkpoint(work)
-    trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
-    if watch.stopped and trainer.state.best_model_checkpoint is None:
-        raise TrainingStopped
-    if watch.diverged:
-        raise PairsmithError("The loss is no longer a number: the training diverged. Lower the learning rate (2e-5 is usual) and start again.")
+    run_trainer(trainer, watch, work)
     return TrainedReranker(
         model=reranker.model.eval(),
         best_dev=float(trainer.state.best_metric),

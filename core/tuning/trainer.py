@@ -9,13 +9,16 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+import torch
 from safetensors.torch import load_model, save_model
 from transformers import TrainerCallback
 
 from core.evaluation.measures import PRIMARY
+from core.model import PairsmithError
 
+DIVERGED = "The loss is no longer a number: the training diverged. Lower the learning rate (2e-5 is usual) and start again."
 DEV_METRIC = f"dev_{PRIMARY}"
 WEIGHTS = "model.safetensors"
 
@@ -28,6 +31,73 @@ OnStep = Callable[[int, int, Mapping[str, list[list[float]]]], bool]
 """Called with step, total steps and the series so far; returns False to stop."""
 OnBegin = Callable[[int, int], None]
 """Called once the base model is measured, with the step that training begins at (above 0 where it goes on) and the total."""
+
+
+class Knobs(Protocol):
+    """What trainings of any kind are told of their steps."""
+
+    @property
+    def epochs(self) -> int:
+        """Passes over the rows."""
+
+    @property
+    def batch(self) -> int:
+        """Rows a step."""
+
+    @property
+    def learning_rate(self) -> float:
+        """The highest rate."""
+
+    @property
+    def warmup(self) -> float:
+        """Share of the steps over which the rate rises."""
+
+    @property
+    def evaluations(self) -> int:
+        """How often development NDCG@5 is measured."""
+
+    @property
+    def seed(self) -> int:
+        """What everything random begins from."""
+
+
+def list_arguments(knobs: Knobs, steps: int, work: Path) -> dict[str, Any]:
+    """Arguments of the library's trainers: measured and saved `evaluations` times over `steps` steps in `work`, the best by development NDCG@5 at the end."""
+    every = max(1, math.ceil(steps / knobs.evaluations))
+    return {
+        "output_dir": str(work),
+        "num_train_epochs": knobs.epochs,
+        "per_device_train_batch_size": knobs.batch,
+        "learning_rate": knobs.learning_rate,
+        "warmup_steps": knobs.warmup,
+        "eval_strategy": "steps",
+        "eval_steps": every,
+        "save_strategy": "steps",
+        "save_steps": every,
+        "save_total_limit": 2,
+        "load_best_model_at_end": True,
+        "metric_for_best_model": f"eval_{DEV_METRIC}",
+        "greater_is_better": True,
+        "logging_steps": 1,
+        "seed": knobs.seed,
+        "data_seed": knobs.seed,
+        "report_to": "none",
+        "disable_tqdm": True,
+        "dataloader_pin_memory": torch.cuda.is_available(),
+    }
+
+
+def run_trainer(trainer: Any, watch: Watch, work: Path) -> None:
+    """Train, going on from the newest checkpoint in `work` where there is one.
+
+    Raises `TrainingStopped` where it was told to stop before anything was measured, `PairsmithError` when the loss stopped being a number.
+    """
+    resumed = newest_checkpoint(work)
+    trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
+    if watch.stopped and trainer.state.best_model_checkpoint is None:
+        raise TrainingStopped
+    if watch.diverged:
+        raise PairsmithError(DIVERGED)
 
 
 def newest_checkpoint(work: Path) -> Path | None:
