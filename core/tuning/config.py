@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any
 
 import sample_data
 from core.model import ModelRecord, PairsmithError
+from core.tuning.knobs import check_knobs, refuse_unknown
 
 ADAPTER_S = 30.0
 """Seconds of fitting an adapter and of measuring it, as the vectors are there: a handful on a quiet machine."""
@@ -87,11 +88,7 @@ class TuneConfig:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "matryoshka", tuple(self.matryoshka))
-        for name, (low, high) in LIMITS.items():
-            if not low <= getattr(self, name) <= high:
-                raise PairsmithError(f"{name} is {getattr(self, name)}: it must lie between {low} and {high}.")
-        if not 0 < self.learning_rate <= 0.01:
-            raise PairsmithError(f"learning_rate is {self.learning_rate}: it must be above 0 and at most 0.01; 2e-5 is usual.")
+        check_knobs(self, LIMITS)
         if self.scale is not None and not self.scale > 0:
             raise PairsmithError(f"scale is {self.scale}: it must be above 0; 20 is usual for MiniLM. Leave it out for the model's own.")
         if not 0 <= self.generic_share < 0.9 or not 0 <= self.warmup < 1:
@@ -116,11 +113,7 @@ class TuneConfig:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> TuneConfig:
         """Read what `to_json` wrote; unknown names are an error. Raises `PairsmithError`."""
-        names = {field.name for field in fields(cls)}
-        unknown = sorted(set(values) - names)
-        if unknown:
-            raise PairsmithError(f"Unknown setting {unknown[0]!r}. Known are: {', '.join(sorted(names))}.")
-        return cls(**values)
+        return cls(**refuse_unknown(values, cls))
 
 
 def choose_scale(config: TuneConfig, record: ModelRecord) -> float:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from core.model import PairsmithError
+from core.tuning.knobs import check_knobs, refuse_unknown
 
 LIMITS = {"epochs": (1, 50), "batch": (2, 1024), "depth": (5, 200), "min_grade": (1, 10), "evaluations": (1, 100), "patience": (0, 100)}
 
@@ -34,11 +35,7 @@ class RerankerConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, (low, high) in LIMITS.items():
-            if not low <= getattr(self, name) <= high:
-                raise PairsmithError(f"{name} is {getattr(self, name)}: it must lie between {low} and {high}.")
-        if not 0 < self.learning_rate <= 0.01:
-            raise PairsmithError(f"learning_rate is {self.learning_rate}: it must be above 0 and at most 0.01; 2e-5 is usual.")
+        check_knobs(self, LIMITS)
         if not 0 <= self.warmup < 1:
             raise PairsmithError(f"warmup is {self.warmup}: it must lie in [0, 1).")
 
@@ -49,8 +46,4 @@ class RerankerConfig:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> RerankerConfig:
         """Read what `to_json` wrote; unknown names are an error. Raises `PairsmithError`."""
-        names = {field.name for field in fields(cls)}
-        unknown = sorted(set(values) - names)
-        if unknown:
-            raise PairsmithError(f"Unknown setting {unknown[0]!r}. Known are: {', '.join(sorted(names))}.")
-        return cls(**values)
+        return cls(**refuse_unknown(values, cls))
