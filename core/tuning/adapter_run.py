@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from core.curation.split import ensure_split
 from core.evaluation.comparison import compare_models
@@ -53,8 +52,7 @@ def tune_adapter(
     queries = embed_anchors(workspace, made.base, [lesson.anchor.text for lesson in lessons])
     settings = AdapterConfig(scale=choose_scale(config, made.base), seed=config.seed)
     speaker.stage("Training", settings.steps)
-    with threadpool_limits(limits=1, user_api="blas"):  # as the value meter: the same matrix on every machine, and no waiting for a busy one's other cores
-        adapter = fit_adapter(queries, vectors, labels, development, settings, on_step=lambda step, total: speaker.report(step, total, "Training"))
+    adapter = fit_adapter(queries, vectors, labels, development, settings, on_step=lambda step, total: speaker.report(step, total, "Training"))
     if adapter.step == 0:
         raise PairsmithError(
             "No step of the adapter did better on the development anchors than the base model, so there is no adapter to keep. Label or review more, or tune "

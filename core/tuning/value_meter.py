@@ -17,7 +17,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from core.curation.near_duplicates import ensure_twins
 from core.curation.split import ensure_split
@@ -95,10 +94,7 @@ def measure_value(workspace: Workspace, project_id: str, on_stage: OnStage, *, f
 
         on_step(0, config.steps)
         earlier = [point for point in (*standing, *points) if point.last_seq < checkpoint.last_seq]
-        with threadpool_limits(
-            limits=1, user_api="blas"
-        ):  # the fit runs beside people's work: on a busy machine threads that wait for each other took 40 times as long
-            points.append(_measure_point(ground, fold_log(log, checkpoint.last_seq), checkpoint, earlier, config, on_step))
+        points.append(_measure_point(ground, fold_log(log, checkpoint.last_seq), checkpoint, earlier, config, on_step))
     with workspace.store.write() as conn:
         value_points.drop_points(conn, project_id, keep_truth=None if is_whole else ground.truth)
         for point in points:
@@ -179,8 +175,7 @@ def fit_present(workspace: Workspace, project_id: str, config: AdapterConfig | N
     with workspace.store.read() as conn:
         state = fold_log(judgements.read_log(conn, project_id), judgements.last_seq(conn, project_id))
     labels = _label_training(ground, state)
-    with threadpool_limits(limits=1, user_api="blas"):
-        adapter = fit_adapter(ground.train_vectors, ground.documents, labels, ground.development, config)
+    adapter = fit_adapter(ground.train_vectors, ground.documents, labels, ground.development, config)
     return adapter, sum(bool(label.positives) for label in labels)
 
 
