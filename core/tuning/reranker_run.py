@@ -29,7 +29,7 @@ from core.tuning.reranker_config import RerankerConfig
 from core.tuning.save import Provenance, save_reranker
 from core.tuning.train_reranker import Lists, TrainedReranker, describe_training, list_pairs, rerank, train_cross_encoder
 from core.tuning.trainer import TrainingStopped
-from core.tuning.tune_run import Speaker, fix_snapshot
+from core.tuning.tune_run import Speaker, fix_snapshot, hear
 from core.workspace import CHECKPOINTS, Workspace
 
 SYSTEM = "base+rerank"
@@ -51,19 +51,10 @@ def run_reranker_training(workspace: Workspace, project_id: str, run_id: str, se
     pairs = list_pairs(list_lessons(snapshot, config.min_grade, twins).lessons, snapshot.contents)
     dev, test = (_find_lists(workspace, base, documents, snapshot, part, config.depth) for part in (Part.DEV, Part.TEST))
     speaker.stage("Measuring the base model")
-
-    def on_begin(step: int, total: int) -> None:
-        speaker.stage("Training", total, step)
-
-    def on_step(step: int, total: int, series: Mapping[str, Any]) -> bool:
-        speaker.report(step, total, "Training", series, check=False)
-        return not speaker.should_stop
-
-    try:
-        trained = train_cross_encoder(start.location, pairs, dev, config, folder / CHECKPOINTS, on_begin, on_step)
-    except TrainingStopped:
-        speaker.check()
-        raise
+    trained = hear(
+        lambda on_begin, on_step: train_cross_encoder(start.location, pairs, dev, config, folder / CHECKPOINTS, on_begin, on_step),
+        speaker,
+    )
     made = Provenance(project_id, run_id, start, snapshot, config)
     if trained.stopped:
         _keep_best(workspace, made, trained, speaker)

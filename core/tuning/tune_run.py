@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 import statistics
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn, Protocol, TypeVar
 
 from sentence_transformers import SentenceTransformer
 
@@ -36,12 +36,14 @@ from core.tuning.generic import mix_generic, read_generic_for
 from core.tuning.merge import blend_with_base, merge_with_base
 from core.tuning.save import Provenance, save_tuned
 from core.tuning.train import DevSet, Trained, measure_dev, train_model
-from core.tuning.trainer import TrainingStopped
+from core.tuning.trainer import OnBegin, OnStep, TrainingStopped
 from core.workspace import CHECKPOINTS, Workspace, replace_file
 
 SPLIT_ATTEMPTS = 5
 DEV_POOL = 5_000
 """Documents that development NDCG is measured over while training; all of them where there are no more."""
+
+T = TypeVar("T")
 
 
 class Speaker(Protocol):
@@ -138,6 +140,11 @@ def run_tuning(workspace: Workspace, project_id: str, run_id: str, settings: Map
 
 def _train(base: ModelRecord, rows: list[Row], generic: list[Row], dev: DevSet, config: TuneConfig, work: Path, speaker: Speaker) -> Trained:
     """One training that the speaker hears of."""
+    return hear(lambda on_begin, on_step: train_model(base, rows, generic, dev, config, work, on_begin, on_step), speaker)
+
+
+def hear(train: Callable[[OnBegin, OnStep], T], speaker: Speaker) -> T:
+    """What `train` gives back, the speaker told of its steps and asked whether to go on. Raises what the speaker raises where it was stopped too early."""
 
     def on_begin(step: int, total: int) -> None:
         speaker.stage("Training", total, step)
@@ -147,7 +154,7 @@ def _train(base: ModelRecord, rows: list[Row], generic: list[Row], dev: DevSet, 
         return not speaker.should_stop
 
     try:
-        return train_model(base, rows, generic, dev, config, work, on_begin, on_step)
+        return train(on_begin, on_step)
     except TrainingStopped:
         speaker.check()
         raise
