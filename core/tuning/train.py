@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 from datasets import Dataset, DatasetDict
 from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer, SentenceTransformerTrainingArguments
 from sentence_transformers.base.evaluation import BaseEvaluator
 
-from core.evaluation.measures import PRIMARY, Qrels, average, score_ranking
+from core.evaluation.measures import PRIMARY, Qrels, score_ranking
 from core.model import Document, ModelRecord
 from core.retrieval.encoder import Encoder, load_transformer
 from core.retrieval.ranking import search_dense
@@ -57,7 +58,13 @@ class Trained:
 
 
 def measure_dev(encoder: Encoder, dev: DevSet, vectors: Floats | None = None) -> float:
-    """NDCG@5 of a loaded model over the development anchors; nothing goes through the cache, since its weights have no name yet.
+    """NDCG@5 of a loaded model over the development anchors, the mean of `score_dev`; 0 without an answered anchor."""
+    scores = score_dev(encoder, dev, vectors)
+    return float(np.mean(list(scores.values()))) if scores else 0.0
+
+
+def score_dev(encoder: Encoder, dev: DevSet, vectors: Floats | None = None) -> dict[str, float]:
+    """NDCG@5 of a loaded model by anchor id; nothing goes through the cache, since its weights have no name yet.
 
     `vectors` (n, d) float32, rows L2-normalised: the documents' under this very model, where they are known.
     """
@@ -66,7 +73,7 @@ def measure_dev(encoder: Encoder, dev: DevSet, vectors: Floats | None = None) ->
     rows, _ = search_dense(encoder.encode_queries(dev.anchors), vectors, 10)
     ids = [doc.id for doc in dev.documents]
     ranking = {anchor_id: [ids[row] for row in found] for anchor_id, found in zip(dev.anchor_ids, rows.tolist(), strict=True)}
-    return average(score_ranking(dev.qrels, ranking, [PRIMARY])).get(PRIMARY, 0.0)
+    return {anchor_id: values[PRIMARY] for anchor_id, values in score_ranking(dev.qrels, ranking, [PRIMARY]).items()}
 
 
 def train_model(

@@ -14,16 +14,14 @@ from typing import Any
 from sentence_transformers import SentenceTransformer
 
 from core.evaluation.guard import list_guard_texts, measure_encoder
-from core.evaluation.measures import PRIMARY, score_ranking
 from core.model import Part
 from core.retrieval.encoder import Encoder, load_transformer
-from core.retrieval.ranking import search_dense
 from core.tuning.config import MERGE_WEIGHTS, TuneConfig
 from core.tuning.dataset import build_rows
 from core.tuning.generic import mix_generic, read_generic_for
 from core.tuning.merge import merge_with_base
 from core.tuning.recipes import choose_recipe
-from core.tuning.train import DevSet, train_model
+from core.tuning.train import DevSet, score_dev, train_model
 from tests.bench.quality.prepare import ANSWERS, TRAIN_ANCHORS, Prepared
 
 ARTICLE = {"epochs": 3, "batch": 16, "warmup_steps": 0.1, "learning_rate": 2e-5}
@@ -52,7 +50,7 @@ class Result:
 def measure_base(data: Prepared, part: Part) -> Result:
     """The base model as it is."""
     encoder = Encoder(data.base)
-    return Result(score(encoder, read_part(data, part)), measure_encoder(encoder), 0.0, 0.0, 0, {}, name_settings(data, "base", 0))
+    return Result(score_dev(encoder, read_part(data, part)), measure_encoder(encoder), 0.0, 0.0, 0, {}, name_settings(data, "base", 0))
 
 
 def name_settings(data: Prepared, recipe: str, seed: int, changes: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -122,17 +120,8 @@ def read_part(data: Prepared, part: Part) -> DevSet:
     return DevSet([anchor.id for anchor in anchors], [anchor.text for anchor in anchors], {anchor.id: anchor.positives for anchor in anchors}, data.documents)
 
 
-def score(encoder: Encoder, part: DevSet) -> dict[str, float]:
-    """NDCG@5 by anchor."""
-    vectors = encoder.encode([document.content for document in part.documents], encoder.record.document_prompt)
-    rows, _ = search_dense(encoder.encode_queries(part.anchors), vectors, 10)
-    ids = [document.id for document in part.documents]
-    ranking = {anchor_id: [ids[row] for row in found] for anchor_id, found in zip(part.anchor_ids, rows.tolist(), strict=True)}
-    return {anchor_id: found[PRIMARY] for anchor_id, found in score_ranking(part.qrels, ranking, [PRIMARY]).items()}
-
-
 def _result(
     data: Prepared, model: SentenceTransformer, part: Part, taken: tuple[float, float], rows: int, more: Mapping[str, Any], settings: Mapping[str, Any]
 ) -> Result:
     encoder = Encoder(data.base, model.eval())
-    return Result(score(encoder, read_part(data, part)), measure_encoder(encoder), *taken, rows, more, settings)
+    return Result(score_dev(encoder, read_part(data, part)), measure_encoder(encoder), *taken, rows, more, settings)
