@@ -34,6 +34,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.quality", description=__doc__)
     parser.add_argument("--work", type=Path, default=Path("build/quality"), help="projects and results")
     parser.add_argument("--collections", nargs="+", choices=COLLECTIONS, default=list(COLLECTIONS))
+    parser.add_argument("--recipes", nargs="+", choices=RECIPES, default=list(RECIPES))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--choose", nargs="*", choices=list(CHOICES), help="development figures of these changes instead; all where none is named")
@@ -44,7 +45,7 @@ def main() -> int:
         run_cell(chosen.work, *chosen.cell)
         return 0
     chosen.collections = list_present(chosen.collections)
-    recipes = [f"choose:{name}" for name in chosen.choose or CHOICES] if chosen.choose is not None else list(RECIPES)
+    recipes = [f"choose:{name}" for name in chosen.choose or CHOICES] if chosen.choose is not None else chosen.recipes
     cells = [(name, recipe, seed) for seed, name, recipe in product(range(chosen.seeds), chosen.collections, recipes) if recipe != "base" or seed == 0]
     missing = [] if chosen.table else list_missing(chosen.work, cells)
     with ThreadPoolExecutor(chosen.jobs) as pool:

@@ -38,6 +38,8 @@ class Prepared:
     """What a training reads: nothing of it changes between trainings."""
 
     name: str
+    home: Path
+    """The folder of the project and of what is trained on it."""
     base: ModelRecord
     snapshot: SnapshotData
     documents: list[Document]
@@ -88,7 +90,7 @@ def _read(workspace: Workspace, name: str, snapshot_id: str) -> Prepared:
     base = ensure_base_model(workspace, name, EMBEDDED_DEFAULT)
     split = plan_split(workspace, name)
     snapshot = _limit(read_snapshot(workspace, snapshot_id))
-    return Prepared(name, base, snapshot, documents, ensure_twins(workspace, name, base), split.groups, split.warning)
+    return Prepared(name, workspace.home, base, snapshot, documents, ensure_twins(workspace, name, base), split.groups, split.warning)
 
 
 def _limit(snapshot: SnapshotData) -> SnapshotData:

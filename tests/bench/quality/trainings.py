@@ -55,8 +55,14 @@ def measure_base(data: Prepared, part: Part) -> Result:
 
 def name_settings(data: Prepared, recipe: str, seed: int, changes: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """What a cell depends on: the snapshot, the budget, and the recipe's settings."""
-    settings = ARTICLE if recipe == "article" else our_config(data, seed).to_json() | dict(changes or {}) if recipe == "ours" else {}
-    return json.loads(json.dumps({"snapshot": data.snapshot.id, "budget": [TRAIN_ANCHORS, ANSWERS], "weights": MERGE_WEIGHTS, **settings}))
+    ours = {**our_config(data, seed).to_json(), **(changes or {}), "weights": MERGE_WEIGHTS}
+    settings = {"base": {}, "article": ARTICLE, "ours": ours}[recipe]
+    return json.loads(json.dumps({"snapshot": data.snapshot.id, "budget": [TRAIN_ANCHORS, ANSWERS], **settings}))
+
+
+def model_folder(data: Prepared, recipe: str, seed: int) -> Path:
+    """Where the model of a cell is kept, for what looks at it later."""
+    return data.home / "models" / f"{recipe}-{seed}"
 
 
 def train_article(data: Prepared, seed: int, part: Part) -> Result:
@@ -86,6 +92,7 @@ def train_article(data: Prepared, seed: int, part: Part) -> Result:
         )
         SentenceTransformerTrainer(model=model, args=arguments, train_dataset=Dataset.from_dict(columns), loss=MultipleNegativesRankingLoss(model)).train()
     taken = (time.perf_counter() - began[0], time.process_time() - began[1])
+    model.save(str(model_folder(data, "article", seed)), create_model_card=False)
     return _result(data, model, part, taken, len(rows), {}, name_settings(data, "article", seed))
 
 
@@ -103,6 +110,8 @@ def train_ours(data: Prepared, seed: int, part: Part, changes: Mapping[str, Any]
         chosen, points, base_guard = merge_with_base(data.base, trained.model, dev, lambda *_: None, tuned_dev=trained.best_dev)
         more |= {"weight": chosen.weight, "points": [asdict(point) for point in points], "base_guard": base_guard}
     taken = (time.perf_counter() - began[0], time.process_time() - began[1])
+    if not changes:
+        trained.model.save(str(model_folder(data, "ours", seed)), create_model_card=False)
     return _result(data, trained.model, part, taken, len(rows), more, name_settings(data, "ours", seed, changes))
 
 
