@@ -27,7 +27,7 @@ from core.workspace import Workspace
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-    from core.tuning.tune_run import Speaker
+    from core.tuning.speaker import Speaker
 
 
 def tune_adapter(

@@ -19,10 +19,12 @@ SLOWER = {"mnrl": 1.0, "cached_mnrl": 2.2, "gist": 2.6}
 LOSSES = tuple(SLOWER)
 METHODS = ("whole", "adapter")
 """What is trained: the model, or one matrix on its query vectors."""
-MERGE_WEIGHTS = (0.4, 0.6, 0.8, 0.9, 1.0)
+MERGE_WEIGHTS = (0.4, 0.6, 0.8, 1.0)
 """Shares of the tuned weights that a blend is looked for among."""
 MIN_TRAIN_ANCHORS = 50
 """Below this, tuning a whole model mostly learns the few questions by heart."""
+NEAR = 20
+"""Documents that a development anchor has development NDCG@5 measured over: its nearest under the base model (`core.tuning.dev`)."""
 ASSUMED_TEXTS_PER_S = 18.0
 """Texts a second through a training step of MiniLM on two cores, until a run here has measured it."""
 
@@ -76,7 +78,7 @@ class TuneConfig:
     """Shorter lengths at which the first numbers of a vector shall serve alone."""
     min_grade: int = 2
     """Lowest grade that counts as an answer to train on."""
-    evaluations: int = 4
+    evaluations: int = 2
     """How often development NDCG@5 is measured; the best checkpoint wins."""
     patience: int = 3
     """Stop after so many measurements without a new best; 0 never stops early."""
@@ -159,5 +161,6 @@ def estimate_run(
     rows = pairs + generic
     steps = math.ceil(rows / config.batch) * config.epochs
     trained = config.epochs * (pairs * (2 + config.negatives) + generic * 2) * SLOWER[config.loss] * config.seeds
-    encoded = (config.evaluations * config.seeds + 3 + (len(MERGE_WEIGHTS) - 1) * config.merge) * documents + dev_anchors
+    measured = min(documents, dev_anchors * NEAR) * (config.evaluations * config.seeds + (len(MERGE_WEIGHTS) - 1) * config.merge)
+    encoded = measured + documents * (config.seeds + 1) + dev_anchors
     return Estimate(rows, steps, trained / texts_per_s + encoded / (4 * texts_per_s) + 15.0)

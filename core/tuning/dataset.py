@@ -53,10 +53,14 @@ class RowPlan:
 
 def build_rows(snapshot: SnapshotData, config: TuneConfig, twins: Mapping[str, str] | None = None, extras: Extras | None = None) -> list[Row]:
     """The rows of `plan_rows`. Raises `PairsmithError` when nothing is left to train on."""
-    rows = plan_rows(snapshot, config, twins, extras).rows
-    if not rows:
+    return require_rows(plan_rows(snapshot, config, twins, extras))
+
+
+def require_rows(plan: RowPlan) -> list[Row]:
+    """The rows of a plan. Raises `PairsmithError` when nothing is left to train on."""
+    if not plan.rows:
         raise PairsmithError("There is nothing to train on: no anchor of the training part has an answer. Label answers on the label page first.")
-    return list(rows)
+    return list(plan.rows)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from core.evaluation.verdict import MAX_FORGETTING
 from core.model import ModelRecord
 from core.retrieval.encoder import Encoder, load_transformer
 from core.tuning.config import MERGE_WEIGHTS
-from core.tuning.train import DevSet, measure_dev
+from core.tuning.dev import DevSet, measure_dev
 
 
 @dataclass(frozen=True)

@@ -25,11 +25,12 @@ from core.retrieval.rerankers import find_reranker, take_reranker
 from core.store import artefacts, corpus, projects
 from core.tuning.cost import read_peak_gb
 from core.tuning.dataset import list_lessons
+from core.tuning.fixed import fix_snapshot
 from core.tuning.reranker_config import RerankerConfig
 from core.tuning.save import Provenance, save_reranker
+from core.tuning.speaker import Speaker, hear
 from core.tuning.train_reranker import Lists, TrainedReranker, describe_training, list_pairs, rerank, train_cross_encoder
 from core.tuning.trainer import TrainingStopped
-from core.tuning.tune_run import Speaker, fix_snapshot, hear
 from core.workspace import CHECKPOINTS, Workspace
 
 SYSTEM = "base+rerank"

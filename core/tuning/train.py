@@ -7,34 +7,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 from datasets import Dataset, DatasetDict
 from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer, SentenceTransformerTrainingArguments
 from sentence_transformers.base.evaluation import BaseEvaluator
 
-from core.evaluation.measures import PRIMARY, Qrels, score_ranking
-from core.model import Document, ModelRecord
+from core.model import ModelRecord
 from core.retrieval.encoder import Encoder, load_transformer
-from core.retrieval.ranking import search_dense
-from core.retrieval.vectors import Floats
 from core.tuning.batches import make_sampler, plan_training
 from core.tuning.config import TuneConfig
 from core.tuning.dataset import Row, group_by_count
+from core.tuning.dev import DevSet, measure_dev
 from core.tuning.losses import build_loss, merge_lora, prepare_weights
 from core.tuning.packed import pack_forward
 from core.tuning.trainer import DEV_METRIC, BareCheckpoints, OnBegin, OnStep, Watch, list_arguments, run_trainer
-
-
-@dataclass(frozen=True)
-class DevSet:
-    """What checkpoints are chosen by: development anchors, their qrels, and the documents to find."""
-
-    anchor_ids: Sequence[str]
-    anchors: Sequence[str]
-    qrels: Qrels
-    documents: Sequence[Document]
-    base_vectors: Floats | None = None
-    """(n, d) float32, the documents' vectors under the base model, where they are there already: the base is then measured without encoding them anew."""
 
 
 @dataclass(frozen=True)
@@ -55,25 +40,6 @@ class Trained:
     """Whether it ended by itself, as development NDCG@5 no longer rose."""
     datasets: Mapping[str, int] = field(default_factory=dict)
     """Rows of each data set, by its name."""
-
-
-def measure_dev(encoder: Encoder, dev: DevSet, vectors: Floats | None = None) -> float:
-    """NDCG@5 of a loaded model over the development anchors, the mean of `score_dev`; 0 without an answered anchor."""
-    scores = score_dev(encoder, dev, vectors)
-    return float(np.mean(list(scores.values()))) if scores else 0.0
-
-
-def score_dev(encoder: Encoder, dev: DevSet, vectors: Floats | None = None) -> dict[str, float]:
-    """NDCG@5 of a loaded model by anchor id; nothing goes through the cache, since its weights have no name yet.
-
-    `vectors` (n, d) float32, rows L2-normalised: the documents' under this very model, where they are known.
-    """
-    if vectors is None:
-        vectors = encoder.encode([doc.content for doc in dev.documents], encoder.record.document_prompt)
-    rows, _ = search_dense(encoder.encode_queries(dev.anchors), vectors, 10)
-    ids = [doc.id for doc in dev.documents]
-    ranking = {anchor_id: [ids[row] for row in found] for anchor_id, found in zip(dev.anchor_ids, rows.tolist(), strict=True)}
-    return {anchor_id: values[PRIMARY] for anchor_id, values in score_ranking(dev.qrels, ranking, [PRIMARY]).items()}
 
 
 def train_model(

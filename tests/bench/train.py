@@ -1,9 +1,9 @@
 """`train`: pairs a second of a training, against the script of the library's own guide, and the development NDCG@5 and memory of both.
 
-Same base model, rows, columns, loss, scale, rate, batch size, steps of warm-up, rounds, seed, and as many measurements on the same development anchors over
-the same documents. Theirs is a `SentenceTransformerTrainer` with an `InformationRetrievalEvaluator`, checkpoints at each measurement, as ours has them. Each
-runs in a process of its own, one after the other; loading and the data are not timed, measuring is. Everyday pairs and blending are left out of ours, as
-theirs has neither.
+Same base model, rows, columns, loss, scale, rate, batch size, steps of warm-up, rounds, seed, and as many measurements on the same development anchors.
+Theirs is a `SentenceTransformerTrainer` with an `InformationRetrievalEvaluator`, checkpoints at each measurement, as ours has them. Each runs in a process of
+its own, one after the other; loading and the data are not timed, measuring is: theirs over all documents, ours as a run measures, over those near an anchor.
+The development NDCG@5 printed is over all documents for both. Everyday pairs and blending are left out of ours, as theirs has neither.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from core.curation.split import ensure_split
 from core.ingest.beir import read_beir
 from core.ingest.bundle import store_bundle
 from core.model import ModelRecord, Part
-from core.retrieval.encoder import BATCH_TOKENS, Encoder, embed_documents, load_transformer, pack_by_length
+from core.retrieval.encoder import BATCH_TOKENS, Encoder, embed_anchors, embed_documents, load_transformer, pack_by_length
 from core.retrieval.models import EMBEDDED_DEFAULT, ensure_base_model
 from core.retrieval.tokens import count_tokens
 from core.settings import Settings
@@ -32,7 +32,8 @@ from core.tuning.config import TuneConfig
 from core.tuning.cost import read_peak_gb
 from core.tuning.dataset import Row as TrainingRow
 from core.tuning.dataset import build_rows, group_by_count
-from core.tuning.train import DevSet, measure_dev, train_model
+from core.tuning.dev import DevSet, measure_dev, narrow, read_part
+from core.tuning.train import train_model
 from core.workspace import Workspace
 from tests.bench.harness import Row
 from tests.conftest import COLLECTIONS
@@ -48,6 +49,8 @@ class Task:
     record: ModelRecord
     rows: list[TrainingRow]
     dev: DevSet
+    near: DevSet
+    """What ours measures over while it trains."""
 
 
 @dataclass(frozen=True)
@@ -75,22 +78,19 @@ def gather(home: Path, folder: Path, most: int) -> Task:
     ensure_split(workspace, "bench")
     snapshot = read_snapshot(workspace, take_snapshot(workspace, "bench").id)
     rows = max(group_by_count(build_rows(snapshot, CONFIG)).values(), key=len)
-    anchors = snapshot.part(Part.DEV)
-    needed = {document_id for anchor in anchors for document_id in anchor.positives}
+    needed = {document_id for anchor in snapshot.part(Part.DEV) for document_id in anchor.positives}
     shown = [item for place, item in enumerate(documents) if not most or place < most or item.id in needed]
-    dev = DevSet([item.id for item in anchors], [item.text for item in anchors], {item.id: dict(item.positives) for item in anchors}, shown)
-    vectors = embed_documents(workspace, record, shown)
+    dev = read_part(snapshot, shown, Part.DEV)
+    near = narrow(dev, embed_anchors(workspace, record, dev.anchors), embed_documents(workspace, record, shown))
     workspace.store.close()
-    return Task(
-        record, rows[:: max(1, len(rows) // most) if most else 1][: most or None], DevSet(dev.anchor_ids, dev.anchors, dev.qrels, dev.documents, vectors)
-    )
+    return Task(record, rows[:: max(1, len(rows) // most) if most else 1][: most or None], dev, near)
 
 
 def train_ours(task: Task) -> Result:
     """As a run trains, from the loaded model to its best checkpoint."""
     with tempfile.TemporaryDirectory() as work:
         began, worked = time.perf_counter(), time.process_time()
-        trained = train_model(task.record, task.rows, [], task.dev, CONFIG, Path(work), lambda *_: None, lambda *_: True)
+        trained = train_model(task.record, task.rows, [], task.near, CONFIG, Path(work), lambda *_: None, lambda *_: True)
         seconds, cpu_s = time.perf_counter() - began, time.process_time() - worked
     return Result(seconds, trained.evaluating_s, cpu_s, measure_dev(Encoder(task.record, trained.model), task.dev), read_peak_gb() or 0.0)
 

@@ -17,7 +17,8 @@ from core.retrieval.encoder import load_transformer
 from core.retrieval.models import describe_model
 from core.tuning.config import TuneConfig
 from core.tuning.dataset import Row
-from core.tuning.train import DevSet, Trained, train_model
+from core.tuning.dev import DevSet
+from core.tuning.train import Trained, train_model
 from core.tuning.trainer import TrainingStopped, newest_checkpoint
 
 WORDS = ["termination", "assignment", "liability", "insurance", "audit", "payment", "interest", "renewal"]

@@ -32,13 +32,15 @@ pytestmark = pytest.mark.slow
 class Ear:
     """Listens to a run and remembers the last series; asks it to stop at a step where told so."""
 
-    def __init__(self, stop_at: int | None = None) -> None:
+    def __init__(self, stop_at: int | None = None, cancel_in: str = "") -> None:
         self.stages: list[tuple[str, int, int]] = []
         """Message, total and step of each, in order."""
         self.before_training: list[str | None] = []
         """Messages of the reports before training began."""
         self.series: dict[str, Any] = {}
         self.stop_at = stop_at
+        self.cancel_in = cancel_in
+        """The stage that a person cancels in."""
         self.should_stop = False
         self.was_cancelled = False
         self.left: dict[str, Any] = {}
@@ -50,6 +52,8 @@ class Ear:
 
     def stage(self, message: str, total: int = 0, step: int = 0) -> None:
         self.stages.append((message, total, step))
+        if message == self.cancel_in:
+            self.should_stop = self.was_cancelled = True
 
     def report(self, step: int, total: int | None = None, message: str | None = None, figures: Mapping[str, Any] | None = None, *, check: bool = True) -> None:
         if not any(name == "Training" for name, _, _ in self.stages):
@@ -57,6 +61,8 @@ class Ear:
         if figures:
             self.series = dict(figures)
             self.should_stop = self.stop_at is not None and step >= self.stop_at
+        if check:
+            self.check()
 
     def check(self) -> None:
         if self.should_stop:
@@ -248,5 +254,21 @@ def test_a_run_that_has_no_best_yet_or_goes_on_later_leaves_no_model(stop_at: in
         with workspace.store.read() as conn:
             assert [model for model in artefacts.list_models(conn, "contracts") if model.kind == ModelKind.TUNED] == []
         assert ear.left == {}
+    finally:
+        workspace.store.close()
+
+
+@pytest.mark.parametrize("stage", ["Blending with the base model", "Measuring on held-out anchors"])
+def test_a_run_that_is_cancelled_after_its_training_says_what_it_kept(stage: str, tiny_model: Path, tmp_path: Path):
+    workspace, ear = make_workspace(tmp_path / "home", tiny_model), Ear(cancel_in=stage)
+    try:
+        with pytest.raises(InterruptedError):
+            run_tuning(workspace, "contracts", "run1", {**CONFIG, "epochs": 1, "merge": True}, ear)
+        with workspace.store.read() as conn:
+            kept = artefacts.get_model(conn, "contracts", ear.left["cancelled"]["model_id"])
+        assert kept.name == ear.left["cancelled"]["model_name"]
+        assert "unblended" in kept.name
+        assert Path(kept.location).is_dir()
+        assert ear.left["cancelled"]["step"] == ear.stages[[name for name, _, _ in ear.stages].index("Training")][1]
     finally:
         workspace.store.close()

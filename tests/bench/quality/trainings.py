@@ -16,12 +16,13 @@ from sentence_transformers import SentenceTransformer
 from core.evaluation.guard import list_guard_texts, measure_encoder
 from core.model import Part
 from core.retrieval.encoder import Encoder, load_transformer
-from core.tuning.config import MERGE_WEIGHTS, TuneConfig
+from core.tuning.config import MERGE_WEIGHTS, NEAR, TuneConfig
 from core.tuning.dataset import build_rows
+from core.tuning.dev import narrow, read_part, score_dev
 from core.tuning.generic import mix_generic, read_generic_for
 from core.tuning.merge import merge_with_base
 from core.tuning.recipes import choose_recipe
-from core.tuning.train import DevSet, score_dev, train_model
+from core.tuning.train import train_model
 from tests.bench.quality.prepare import ANSWERS, TRAIN_ANCHORS, Prepared
 
 ARTICLE = {"epochs": 3, "batch": 16, "warmup_steps": 0.1, "learning_rate": 2e-5}
@@ -50,12 +51,12 @@ class Result:
 def measure_base(data: Prepared, part: Part) -> Result:
     """The base model as it is."""
     encoder = Encoder(data.base)
-    return Result(score_dev(encoder, read_part(data, part)), measure_encoder(encoder), 0.0, 0.0, 0, {}, name_settings(data, "base", 0))
+    return Result(score_dev(encoder, read_part(data.snapshot, data.documents, part)), measure_encoder(encoder), 0.0, 0.0, 0, {}, name_settings(data, "base", 0))
 
 
 def name_settings(data: Prepared, recipe: str, seed: int, changes: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """What a cell depends on: the snapshot, the budget, and the recipe's settings."""
-    ours = {**our_config(data, seed).to_json(), **(changes or {}), "weights": MERGE_WEIGHTS}
+    ours = {**our_config(data, seed).to_json(), **(changes or {}), "weights": MERGE_WEIGHTS, "near": NEAR}
     settings = {"base": {}, "article": ARTICLE, "ours": ours}[recipe]
     return json.loads(json.dumps({"snapshot": data.snapshot.id, "budget": [TRAIN_ANCHORS, ANSWERS], **settings}))
 
@@ -101,7 +102,10 @@ def train_ours(data: Prepared, seed: int, part: Part, changes: Mapping[str, Any]
     config = replace(our_config(data, seed), **(changes or {}))
     rows = build_rows(data.snapshot, config, data.twins)
     generic = mix_generic(rows, read_generic_for(config, list_guard_texts()), config) if config.generic_share else []
-    dev = read_part(data, Part.DEV)
+    everywhere = read_part(data.snapshot, data.documents, Part.DEV)
+    encoder = Encoder(data.base)
+    vectors = encoder.encode([document.content for document in data.documents], data.base.document_prompt)
+    dev = narrow(everywhere, encoder.encode_queries(everywhere.anchors), vectors)
     began = (time.perf_counter(), time.process_time())
     with tempfile.TemporaryDirectory() as folder:
         trained = train_model(data.base, rows, generic, dev, config, Path(folder), lambda *_: None, lambda *_: True)
@@ -123,14 +127,8 @@ def our_config(data: Prepared, seed: int) -> TuneConfig:
     return replace(config, seed=seed)
 
 
-def read_part(data: Prepared, part: Part) -> DevSet:
-    """The anchors of a part, with their grades, over all documents."""
-    anchors = data.snapshot.part(part)
-    return DevSet([anchor.id for anchor in anchors], [anchor.text for anchor in anchors], {anchor.id: anchor.positives for anchor in anchors}, data.documents)
-
-
 def _result(
     data: Prepared, model: SentenceTransformer, part: Part, taken: tuple[float, float], rows: int, more: Mapping[str, Any], settings: Mapping[str, Any]
 ) -> Result:
     encoder = Encoder(data.base, model.eval())
-    return Result(score_dev(encoder, read_part(data, part)), measure_encoder(encoder), *taken, rows, more, settings)
+    return Result(score_dev(encoder, read_part(data.snapshot, data.documents, part)), measure_encoder(encoder), *taken, rows, more, settings)

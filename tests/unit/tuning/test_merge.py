@@ -10,8 +10,8 @@ import torch
 from core.model import Document
 from core.retrieval.encoder import load_transformer
 from core.retrieval.models import describe_model
+from core.tuning.dev import DevSet
 from core.tuning.merge import MergePoint, choose_weight, merge_with_base
-from core.tuning.train import DevSet
 from tests.tiny_model import make_tiny_model
 
 
