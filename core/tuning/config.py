@@ -19,7 +19,7 @@ SLOWER = {"mnrl": 1.0, "cached_mnrl": 2.2, "gist": 2.6}
 LOSSES = tuple(SLOWER)
 METHODS = ("whole", "adapter")
 """What is trained: the model, or one matrix on its query vectors."""
-MERGE_WEIGHTS = (0.4, 0.6, 0.8, 1.0)
+MERGE_WEIGHTS = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 """Shares of the tuned weights that a blend is looked for among."""
 MIN_TRAIN_ANCHORS = 50
 """Below this, tuning a whole model mostly learns the few questions by heart."""
@@ -161,6 +161,6 @@ def estimate_run(
     rows = pairs + generic
     steps = math.ceil(rows / config.batch) * config.epochs
     trained = config.epochs * (pairs * (2 + config.negatives) + generic * 2) * SLOWER[config.loss] * config.seeds
-    measured = min(documents, dev_anchors * NEAR) * (config.evaluations * config.seeds + (len(MERGE_WEIGHTS) - 1) * config.merge)
+    measured = min(documents, dev_anchors * NEAR) * (config.evaluations * config.seeds + 3 * config.merge)
     encoded = measured + documents * (config.seeds + 1) + dev_anchors
     return Estimate(rows, steps, trained / texts_per_s + encoded / (4 * texts_per_s) + 15.0)

@@ -7,8 +7,9 @@ the test part is never looked at.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from sentence_transformers import SentenceTransformer
 
@@ -19,27 +20,33 @@ from core.retrieval.encoder import Encoder, load_transformer
 from core.tuning.config import MERGE_WEIGHTS
 from core.tuning.dev import DevSet, measure_dev
 
+MEASURED = 3
+"""Shares of those that forget little which development NDCG@5 is measured at, the model as it came aside: it takes the time of many looks at the guard set."""
+
 
 @dataclass(frozen=True)
 class MergePoint:
-    """One weight of the sweep: NDCG@5 on development anchors and on the guard set."""
+    """One share of the tuned weights: NDCG@5 on the guard set and, where it was measured, on development anchors."""
 
     weight: float
-    dev: float
     guard: float
+    dev: float | None = None
 
 
 def choose_weight(points: Sequence[MergePoint], base_guard: float, *, allowed_loss: float = MAX_FORGETTING) -> MergePoint:
-    """The point of highest development NDCG@5 among those that lose at most `allowed_loss` on the guard set, ties to the smaller weight.
+    """The point of highest development NDCG@5 among those measured that lose at most `allowed_loss` on the guard set, ties to the smaller weight.
 
     Where none keeps to it, the one that loses least. Raises `ValueError` without points.
     """
     if not points:
         raise ValueError("there are no points to choose from")
-    kept = [point for point in points if base_guard - point.guard <= allowed_loss + 1e-9]
-    if kept:
-        return max(kept, key=lambda point: (point.dev, -point.weight))
-    return max(points, key=lambda point: (point.guard, -point.weight))
+    kept = [(point.dev, -point.weight, point) for point in list_kept(points, base_guard, allowed_loss) if point.dev is not None]
+    return max(kept)[2] if kept else max(points, key=lambda point: (point.guard, -point.weight))
+
+
+def list_kept(points: Sequence[MergePoint], base_guard: float, allowed_loss: float = MAX_FORGETTING) -> list[MergePoint]:
+    """The points that lose at most `allowed_loss` on the guard set."""
+    return [point for point in points if base_guard - point.guard <= allowed_loss + 1e-9]
 
 
 def merge_with_base(
@@ -51,23 +58,33 @@ def merge_with_base(
     *,
     tuned_dev: float | None = None,
 ) -> tuple[MergePoint, list[MergePoint], float]:
-    """Sweep the weights and leave `model` at the chosen one. Returns it, all points, and the base's NDCG@5 on the guard set.
+    """Try the weights (rising) and leave `model` at the chosen one. Returns it, all points, and the base's NDCG@5 on the guard set.
 
-    `tuned_dev`: development NDCG@5 of `model` as it comes, where it was measured already: the point at weight 1 is not measured again.
+    All are measured on the guard set; of those that forget little, the largest, the smallest and what lies between on development anchors.
+    `tuned_dev`: development NDCG@5 of `model` as it comes, where it was measured already.
     """
     base = load_transformer(record)
     base_guard = measure_encoder(Encoder(record, base))
     start = {name: tensor.detach().clone() for name, tensor in base.state_dict().items()}
     tuned = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
-    points: list[MergePoint] = []
-    for place, weight in enumerate(weights):
+    total = len(weights) + MEASURED
+
+    def blend(weight: float) -> Encoder:
         _blend(model, start, tuned, weight)
-        encoder = Encoder(record, model.eval())
-        known = tuned_dev if weight == 1 else None
-        points.append(MergePoint(weight, measure_dev(encoder, dev) if known is None else known, measure_encoder(encoder)))
-        on_point(place + 1, len(weights))
+        return Encoder(record, model.eval())
+
+    points: list[MergePoint] = []
+    for weight in weights:
+        points.append(MergePoint(weight, measure_encoder(blend(weight)), tuned_dev if weight == 1 else None))
+        on_point(len(points), total)
+    kept = list_kept(points, base_guard) or [choose_weight(points, base_guard)]
+    for place, row in enumerate(sorted({*np.linspace(0, len(kept) - 1, MEASURED).round().astype(int).tolist()})):
+        point = kept[row]
+        if point.dev is None:
+            points[points.index(point)] = replace(point, dev=measure_dev(blend(point.weight), dev))
+        on_point(len(weights) + place + 1, total)
     chosen = choose_weight(points, base_guard)
-    _blend(model, start, tuned, chosen.weight)
+    blend(chosen.weight)
     return chosen, points, base_guard
 
 

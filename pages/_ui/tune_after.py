@@ -48,12 +48,12 @@ def draw_kept(result: Mapping[str, Any]) -> None:
 
 def _draw_blend(blend: Mapping[str, Any]) -> None:
     st.caption(
-        f"{blend['weight']:.0%} of the tuned weights were blended with the base's, the best of {len(blend['points'])} shares that forget little: "
+        f"{blend['weight']:.0%} of the tuned weights were blended with the base's, the best of those that forget little among {len(blend['points'])} shares: "
         f"development NDCG@5 {blend['dev']:.3f}, on general questions {blend['guard']:.3f} (base {blend['base_guard']:.3f}). "
         "The model without blending was kept too."
     )
     names = {"dev": "Development anchors", "guard": "General questions"}
-    rows = [{"share": point["weight"], "value": point[key], "on": name} for point in blend["points"] for key, name in names.items()]
+    rows = [{"share": point["weight"], "value": point[key], "on": name} for point in blend["points"] for key, name in names.items() if point[key] is not None]
     spec = {
         "height": 200,
         "layer": [

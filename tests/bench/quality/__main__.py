@@ -22,6 +22,8 @@ CHOICES: dict[str, dict[str, object]] = {
     "no-negatives": {"negatives": 0},
     "one-negative": {"negatives": 1},
     "generic-30": {"generic_share": 0.3},
+    "frozen-2": {"frozen_layers": 2},
+    "frozen-3": {"frozen_layers": 3},
 }
 """Changes to the settings that defaults are chosen among."""
 Cell = tuple[str, str, int]
