@@ -1,6 +1,8 @@
 # Every target sets up what it needs. `make help` lists them.
 PYTHON ?= python3
 VENV   ?= .venv
+# Processes that share out the test files; `make test JOBS=0` runs them in one.
+JOBS   ?= 2
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 export TOKENIZERS_PARALLELISM ?= false
@@ -27,7 +29,7 @@ worker: $(STAMP) ## Run a worker of its own (the app starts one by itself)
 	$(BIN)/pairsmith worker
 
 test: $(STAMP) lint types imports ## Run every check and every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 quick: $(STAMP) ## Run the tests that neither train nor open a browser
 	$(BIN)/python -m pytest -m 'not slow' --ignore=tests/e2e --ignore=tests/ml

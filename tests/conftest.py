@@ -7,6 +7,8 @@ from pathlib import Path
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
+if "PYTEST_XDIST_WORKER" in os.environ:  # one of several processes: with all cores each they would wait for one another
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 
@@ -15,7 +17,16 @@ from core.settings import Settings
 from core.store import corpus, judgements, open_store, projects
 from core.workspace import Workspace
 
+LONGEST = ("ml/test_worker.py", "ml/test_tune_run.py", "ml/test_reranker.py", "e2e/test_demo.py")
+"""Files that take minutes, the longest first."""
 COLLECTIONS = Path(os.environ.get("PAIRSMITH_COLLECTIONS", Path(__file__).parents[1] / "../shared/collections")).resolve()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put the longest files first where processes share the files out: one begun last would be waited for by all."""
+    if hasattr(config, "workerinput"):
+        places = {Path(__file__).parent / name: place for place, name in enumerate(LONGEST)}
+        items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from core.settings import Settings
 from tests.bench import train, value_meter
 from tests.bench.quality import prepare
 from tests.bench.quality.__main__ import list_present
+from tests.conftest import LONGEST
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -52,3 +53,7 @@ def test_the_quality_benchmark_goes_on_with_the_collections_there_are(
     monkeypatch.setitem(prepare.SOURCES, "cranfield", tmp_path)
     assert list_present(["sample", "cranfield", "stackfaq"]) == ["sample", "cranfield"]
     assert capsys.readouterr().err == f"stackfaq: skipped, as there is no {tmp_path / 'stackfaq'} (set PAIRSMITH_COLLECTIONS)\n"
+
+
+def test_every_file_that_is_to_begin_first_is_there() -> None:
+    assert [name for name in LONGEST if not (ROOT / "tests" / name).is_file()] == []

@@ -26,7 +26,7 @@ from core.tuning.tune_run import run_tuning
 from core.workspace import Workspace
 
 CONFIG = {"epochs": 2, "batch": 16, "learning_rate": 2e-3, "evaluations": 2, "generic_share": 0.1, "merge": False}
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]  # `runs` trains three times before the first test begins
 
 
 class Ear:
