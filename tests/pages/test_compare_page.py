@@ -133,7 +133,7 @@ def test_judgements_that_came_since_make_the_verdict_stale_and_measuring_again_i
     next(button for button in app.button if button.label == "Measure again").click().run()
     with workspace.store.read() as conn:
         queued = runs.list_runs(conn, measured, kind=RunKind.EVALUATE)
-    assert [(run.status, run.config) for run in queued] == [(RunStatus.QUEUED, {"systems": ["base", TUNED], "part": "test"})]
+    assert [(run.status, run.config) for run in queued] == [(RunStatus.QUEUED, EvaluateOptions(["base", TUNED]).to_json())]
     assert not app.exception
 
 
@@ -286,7 +286,7 @@ def test_holes_go_into_the_review_queue_in_one_click_and_their_judgements_make_t
     next(button for button in app.button if button.label == "Measure again").click().run()
     with workspace.store.read() as conn:
         queued = runs.list_runs(conn, "small", kind=RunKind.EVALUATE)[0]
-    assert queued.config == {"systems": ["base", TUNED, "bm25", "base+rerank"], "part": "test", "reranker": "folder", "depth": 20, "send": False}
+    assert queued.config == EvaluateOptions(["base", TUNED, "bm25", "base+rerank"], reranker="folder", depth=20).to_json()
 
 
 def test_where_the_figures_come_from_is_listed(open_screen: OpenScreen, columns: str) -> None:
