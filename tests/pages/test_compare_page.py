@@ -282,7 +282,7 @@ def test_holes_go_into_the_review_queue_in_one_click_and_their_judgements_make_t
         corpus.set_parts(conn, "small", {f"a{n}": Part.TEST for n in range(12)})
     assert apply_events(workspace, "small", "local", [event]).stored == ["hole-event-1"]
     app = open_screen("compare")
-    assert "1 judgements of the measured anchors changed since." in app.warning[0].value
+    assert "1 judgement of the measured anchors changed since." in app.warning[0].value
     next(button for button in app.button if button.label == "Measure again").click().run()
     with workspace.store.read() as conn:
         queued = runs.list_runs(conn, "small", kind=RunKind.EVALUATE)[0]
