@@ -129,4 +129,5 @@ def search(
     found = search_model(workspace, project, record, query, k=depth) if system else search_documents(workspace, project, query, k=depth, record=record)
     hits = (rerank_hits(workspace, project, reranker, query, found.hits[:DEFAULT_DEPTH]) if reranker else list(found.hits))[:k]
     rows = [{"rank": hit.rank, "id": hit.document.id, "score": hit.score, "text": hit.document.text} for hit in hits]
-    Out(json).show({"hits": rows, "note": found.note}, "\n".join(f"{row['rank']:>3} {row['id']}  {row['text']}" for row in rows) or "Nothing found.")
+    lines = [f"{row['rank']:>3} {row['id']}  {row['text']}" for row in rows] or ["Nothing found."]
+    Out(json).show({"hits": rows, "note": found.note}, "\n".join([*lines, *filter(None, [found.note])]))

@@ -240,6 +240,16 @@ def test_an_evaluation_waits_for_its_run_and_a_comparison_and_a_report_read_what
     assert all(Path(path).stat().st_size > 1_000 for path in written)
 
 
+def test_a_search_names_a_model_and_says_what_it_lacks(call: Call) -> None:
+    found = read_json(call, "search", "small", "late payment", "--k", "3")
+    assert [hit["rank"] for hit in found["hits"]] == [1, 2]
+    alone = read_json(call, "search", "small", "late payment", "--system", "base", "--reranker", "cross")
+    assert (alone["hits"], "24 of 24 documents are not embedded" in alone["note"]) == ([], True)
+    assert "are not embedded" in call("search", "small", "late payment", "--system", "base")[1]
+    assert call("search", "small", "late payment", "--reranker", "cross")[2].startswith("pairsmith: No worker is running")
+    assert call("search", "small", "late payment", "--system", "bm25")[2].startswith("pairsmith: BM25 alone is not searched here.")
+
+
 def test_a_cross_encoder_is_taken_in_and_listed(call: Call, tiny_model: Path, tmp_path: Path) -> None:
     folder = make_tiny_cross_encoder(tmp_path / "cross", tiny_model)
     added = read_json(call, "reranker", "add", "small", str(folder))
