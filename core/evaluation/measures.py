@@ -73,7 +73,7 @@ def _condensed_ndcg(found: Grades, wanted: Grades, *, k: int) -> Values:
 
 
 def _recall(found: Grades, wanted: Grades, *, k: int) -> Values:
-    return (found[:, :k] > 0).sum(axis=1) / (wanted > 0).sum(axis=1)
+    return np.asarray((found[:, :k] > 0).sum(axis=1) / (wanted > 0).sum(axis=1))
 
 
 def _reciprocal_rank(found: Grades, wanted: Grades, *, k: int) -> Values:
@@ -83,7 +83,7 @@ def _reciprocal_rank(found: Grades, wanted: Grades, *, k: int) -> Values:
 
 def _judged(found: Grades, wanted: Grades, *, k: int) -> Values:
     head = found[:, :k]
-    return (head > _UNJUDGED).sum(axis=1) / np.maximum((head > _END).sum(axis=1), 1)
+    return np.asarray((head > _UNJUDGED).sum(axis=1) / np.maximum((head > _END).sum(axis=1), 1))
 
 
 MEASURES = {

@@ -157,4 +157,4 @@ def _sign_flips(sums: Floats, rng: np.random.Generator) -> list[float]:
     for start, stop in _list_blocks(len(sums)):
         signs = rng.integers(0, 2, size=(stop - start, len(sums)), dtype=np.int8) * 2.0 - 1.0
         extreme += (np.abs(signs @ sums) >= observed).sum(axis=0)
-    return ((extreme + 1) / (RESAMPLES + 1)).tolist()
+    return [(int(count) + 1) / (RESAMPLES + 1) for count in extreme]

@@ -51,7 +51,7 @@ def draw_form(page: Page, model: ModelRecord) -> None:
         may_send, is_ready = _draw_plan(page, outside.strip())
         systems = ["base", *chosen, *([f"{ENDPOINT}:{outside.strip()}"] if outside.strip() else [])]
         systems += [f"{name}+rerank" for name in systems] if reranker.strip() else []
-        st.caption(f"{len(systems)} systems on the held-out anchors. This opens the test part once more, which is counted.")
+        st.caption(f"{len(systems)} systems on the held-out anchors. This opens the held-out part once more, which is counted.")
         if st.button("Start measuring", key="measure-columns", icon=":material/speed:", disabled=len(systems) < 2 or not is_ready):
             options = EvaluateOptions(systems, "test", "base", reranker.strip(), depth, may_send)
             start_run(page, RunKind.EVALUATE, options.to_json())

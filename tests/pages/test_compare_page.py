@@ -165,7 +165,7 @@ def test_several_models_measured_on_the_same_anchors_are_said_to_flatter_the_bes
         artefacts.put_evaluation(conn, measured, Evaluation("other", "d" * 64, "d" * 64, "all", {}, 12, 0, None, 1.0), {})
     app = open_screen("compare")
     assert any("2 tuned models were measured on these held-out anchors, 2 looks in all" in caption.value for caption in app.caption)
-    assert {metric.label: metric.value for metric in app.metric}["Looks at the test part"] == "2 by 2 models"
+    assert {metric.label: metric.value for metric in app.metric}["Looks at the held-out part"] == "2 by 2 models"
 
 
 def test_while_documents_are_embedded_the_run_is_watched_once_for_both_models(
@@ -220,7 +220,7 @@ def test_every_system_is_a_column_with_cost_verdict_and_notes(open_screen: OpenS
     assert table.loc["Added by reranking"].tolist()[:4] == ["—", "—", "—", "40.0 ms"]
     assert table.loc["Best by reranking"].tolist()[3] == "0.900"
     assert table.loc["Index a document"].tolist()[0] == "128 bytes"
-    assert "Adjusted for 3 comparisons (Holm)" in table.loc["p", "What it says"]
+    assert "Adjusted for 3 comparisons (Holm)" in table.loc["p-value", "What it says"]
     assert "Base + rerank: Note of Base + rerank." in [item.value for item in app.text]
     assert "look number 2" in " ".join(item.value for item in app.caption)
     assert any("conditions of a better system are met" in item.label for item in app.expander)
