@@ -27,15 +27,17 @@ TABS = ("Figures", "Anchor by anchor", "Slices", QUERY_TAB, "Where from")
 
 
 def choose_model(page: Page) -> tuple[ModelRecord | None, ModelRecord | None]:
-    """The base and the tuned model to compare: the newest, or the one chosen."""
+    """The base and the tuned model to compare: the one that is `tuned` everywhere, or the one chosen."""
     with page.workspace.store.read() as conn:
-        models = artefacts.list_models(conn, page.project_id)
+        models, first = artefacts.list_models(conn, page.project_id), artefacts.find_tuned(conn, page.project_id)
     by_id = {model.id: model for model in models}
     tuned = [model for model in models if model.kind.is_trained]
-    if not tuned:
+    if first is None:
         return next((model for model in models if model.kind == ModelKind.BASE), None), None
     words = {model.id: f"{model.name} ({model.id[:8]})" for model in tuned}
-    chosen = st.selectbox("Tuned model", list(words), format_func=lambda item: words.get(item, item), help="Newest first.", key="compare_model")
+    text = "Newest first. To begin with it is the newest that was measured on held-out anchors."
+    index = list(words).index(first.id)
+    chosen = st.selectbox("Tuned model", list(words), index, format_func=lambda item: words.get(item, item), help=text, key="compare_model")
     return by_id.get(by_id[chosen].base_id or ""), by_id[chosen]
 
 

@@ -10,7 +10,7 @@ import streamlit as st
 
 from core.geometry.atlas import make_atlas
 from core.geometry.stored_map import find_layout, newest_map
-from core.model import ModelKind, Projection, RunKind, RunStatus
+from core.model import Projection, RunKind, RunStatus
 from core.store import artefacts
 from pages._ui.charts import MAX_POINTS
 from pages._ui.clumps import show_comparison, show_flag, show_search, show_single
@@ -30,7 +30,7 @@ CONFIG = {"displaylogo": False, "scrollZoom": True, "toImageButtonOptions": {"fo
 
 
 def offer_drawing(page: Page, newest: Projection | None) -> bool:
-    """Watch a drawing under way; offer one where there is none, or where the newest tuned model is not on it. Returns whether there was either."""
+    """Watch a drawing under way; offer one where there is none, or where the tuned model is not on it. Returns whether there was either."""
     run = latest_run(page, RunKind.MAP)
     if run and not run.status.is_over:
         watch_run(page, run)
@@ -38,11 +38,11 @@ def offer_drawing(page: Page, newest: Projection | None) -> bool:
     if run and run.status != RunStatus.SUCCEEDED and (newest is None or run.created_at > newest.created_at):
         watch_run(page, run)
     with page.workspace.store.read() as conn:
-        tuned = next((model for model in artefacts.list_models(conn, page.project_id) if model.kind == ModelKind.TUNED), None)
+        tuned = artefacts.find_tuned(conn, page.project_id, whole=True)
     if newest is None:
         st.info("No map has been drawn yet. It takes about half a minute for a thousand documents, longer where they are new.", icon=":material/map:")
     elif tuned and newest.tuned_id != tuned.id:
-        st.info("The newest tuned model is not on this map yet.", icon=":material/update:")
+        st.info("The tuned model is not on this map yet.", icon=":material/update:")
     else:
         return False
     offer_start(page, primary=True)

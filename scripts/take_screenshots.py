@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from core.ingest.sample import SAMPLE_ID, create_sample
 from core.jobs.engine import LocalEngine, has_worker, start_worker
-from core.model import ModelKind, PairsmithError, RunKind, RunStatus
+from core.model import PairsmithError, RunKind, RunStatus
 from core.store import artefacts, runs
 from core.workspace import Workspace, open_workspace
 from tests.servers import CHROMIUM, CHROMIUM_FLAGS, ROOT, running_server
@@ -62,8 +62,9 @@ def prepare_home(workspace: Workspace, *, tune: bool) -> None:
     create_sample(workspace)
     with workspace.store.read() as conn:
         done = {run.kind for run in runs.list_runs(conn, SAMPLE_ID) if run.status == RunStatus.SUCCEEDED}
-        tuned = next((model.id for model in artefacts.list_models(conn, SAMPLE_ID) if model.kind == ModelKind.TUNED), None)
+        model = artefacts.find_tuned(conn, SAMPLE_ID, whole=True)
         mapped = {projection.tuned_id for projection in artefacts.list_projections(conn, SAMPLE_ID)}
+    tuned = model.id if model else None
     wanted: list[tuple[RunKind, dict[str, int]]] = [(kind, {}) for kind in (RunKind.EMBED, RunKind.MINE) if kind not in done]
     if tune and tuned is None:
         wanted.append((RunKind.TUNE, SHORT_TUNING))

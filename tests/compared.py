@@ -57,7 +57,7 @@ def add_columns(workspace: Workspace, project_id: str, *, text: str) -> str:
             difference = compare_scores(base, {anchor: values["ndcg@5"] for anchor, values in scores.items()})
             verdict = give_verdict(difference, evidence=Evidence(None, adjusted_p=0.5, comparisons=3, has_guard=name == TUNED))
             systems[-1]["comparison"] = {"system": name, "difference": asdict(difference), "adjusted_p": 0.5, "guard": {}, "verdict": asdict(verdict)}
-            systems[-1]["comparison"]["doubts"] = ["This is look number 2 at the test part."] if name == TUNED else []
+            systems[-1]["comparison"]["doubts"] = ["This is look number 2 at the held-out part."] if name == TUNED else []
         comparisons = [item.pop("comparison") for item in systems[1:]]
         settings = {"systems": ["base", TUNED, "bm25", "base+rerank"], "part": "test", "reranker": "folder", "depth": 20, "send": True}
         facts = {

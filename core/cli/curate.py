@@ -18,7 +18,6 @@ from core.curation.review_queue import apply_events, look_alike, next_records
 from core.curation.twins import read_twins
 from core.ingest.sample import read_oracle
 from core.model import PairsmithError, RunKind
-from core.store import projects
 
 
 @app.command()
@@ -109,14 +108,26 @@ def judge(
 
 
 @app.command()
-def search(project: ProjectName, query: str, k: Annotated[int, typer.Option(min=1)] = 10, json: Json = False) -> None:
-    """Search the corpus by words and, while a worker runs, by meaning."""
-    from core.retrieval.models import describe_model
-    from core.retrieval.search import search_documents
+def search(
+    project: ProjectName,
+    query: str,
+    k: Annotated[int, typer.Option(min=1)] = 10,
+    system: Annotated[str, typer.Option(help="The list of this model alone (base, tuned, a model's id), as an application with it would show.")] = "",
+    reranker: Annotated[str, typer.Option(help="A cross-encoder that puts the first 50 in order: one of the project's by name, a folder or a hub id.")] = "",
+    json: Json = False,
+) -> None:
+    """Search the corpus by words and, while a worker runs, by meaning; or by one model alone, reranked where a cross-encoder is named."""
+    from core.evaluation.options import DEFAULT_DEPTH
+    from core.evaluation.systems import BASE, find_system
+    from core.retrieval.search import rerank_hits, search_documents, search_model
 
     workspace = open_project(project)
-    with workspace.store.read() as conn:
-        record = describe_model(projects.get_project(conn, project).base_model)
-    found = search_documents(workspace, project, query, k=k, record=record)
-    rows = [{"rank": hit.rank, "id": hit.document.id, "score": hit.score, "text": hit.document.text} for hit in found.hits]
-    Out(json).show({"hits": rows, "note": found.note}, "\n".join(f"{row['rank']:>3} {row['id']}  {row['text']}" for row in rows) or "Nothing found.")
+    record = find_system(workspace, project, system or BASE)
+    if record is None:
+        raise PairsmithError("BM25 alone is not searched here. Name a model: base, tuned, or a model's id; without --system words count too.")
+    depth = max(k, DEFAULT_DEPTH) if reranker else k
+    found = search_model(workspace, project, record, query, k=depth) if system else search_documents(workspace, project, query, k=depth, record=record)
+    hits = (rerank_hits(workspace, project, reranker, query, found.hits[:DEFAULT_DEPTH]) if reranker else list(found.hits))[:k]
+    rows = [{"rank": hit.rank, "id": hit.document.id, "score": hit.score, "text": hit.document.text} for hit in hits]
+    lines = [f"{row['rank']:>3} {row['id']}  {row['text']}" for row in rows] or ["Nothing found."]
+    Out(json).show({"hits": rows, "note": found.note}, "\n".join([*lines, *filter(None, [found.note])]))

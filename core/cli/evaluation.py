@@ -1,8 +1,9 @@
-"""Evaluating systems side by side, vectors from outside, and what a comparison says."""
+"""Evaluating systems side by side, vectors from outside, what a comparison says, and its holes."""
 
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +11,9 @@ import typer
 
 from core.cli.app import Json, ProjectName, app, open_project, run_to_end
 from core.cli.output import Out
+from core.evaluation.again import judge_holes, repeat_settings
 from core.evaluation.found import find_comparison, list_changes
+from core.evaluation.holes import POOL, count_waiting, find_holes
 from core.evaluation.options import DEFAULT_DEPTH, EvaluateOptions
 from core.evaluation.report import build_report, write_report
 from core.evaluation.slices import slice_scores
@@ -30,20 +33,32 @@ def evaluate(
     reranker: Annotated[str, typer.Option(help="Folder or hub id of a cross-encoder, for systems with +rerank.")] = "",
     depth: Annotated[int, typer.Option(help="How many documents a query it reads, 20 to 50.")] = DEFAULT_DEPTH,
     send: Annotated[bool, typer.Option("--send", help="Send texts to the endpoint; without it, what would be sent is said and nothing is.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Measure the systems of the newest comparison once more, as they were measured there.")] = False,
     json: Json = False,
 ) -> None:
     """Measure systems on the anchors that have answers, and compare them. Opening the test part is logged."""
+    if again and system:
+        raise typer.BadParameter("give either --again or --system.")
     try:
         options = EvaluateOptions(tuple(system or ["base"]), queries, reference, reranker, depth, send)
     except PairsmithError as error:
         raise typer.BadParameter(str(error), param_hint="--queries" if "part" in str(error) else "--depth") from error
+    if again:
+        options = replace(EvaluateOptions.read(repeat_settings(find_comparison(open_project(project), project).test)), send=send)
     if not send:
         _refuse_unconfirmed(project, options)
     run = run_to_end(project, RunKind.EVALUATE, options.to_json())
     result = dict(run.result or {})
     test = result.get("test", {})
     systems = {item["system"]: item for item in test.get("systems", result.get("systems", {}).values())}
-    value = {"project": project, "queries": queries, "run": run.id, "systems": systems, "comparisons": test.get("comparisons", []), "facts": test.get("facts")}
+    value = {
+        "project": project,
+        "queries": options.part,
+        "run": run.id,
+        "systems": systems,
+        "comparisons": test.get("comparisons", []),
+        "facts": test.get("facts"),
+    }
     Out(json).show(value, "\n".join([*map(_describe_system, systems.values()), *map(_describe_comparison, value["comparisons"])]))
 
 
@@ -74,12 +89,31 @@ def compare(
     value: dict[str, Any] = {"project": project, "run": found.run.id, "stale": found.stale, **found.test, "system": found.system}
     value |= {"anchors": [vars(item) | {"difference": item.difference} for item in changes], "slices": [vars(item) for item in slices]}
     verdict = found.comparison["verdict"]
-    lines = [f"{verdict['title']}: {verdict['reason']}", verdict["advice"], *found.comparison.get("doubts", [])]
+    lines = [f"{verdict['title']}: {verdict['reason']}", verdict["advice"], *found.comparison.get("doubts", []), *found.stale]
     lines += [f"  {'yes' if check['met'] else 'no ':<3} {check['asked']}: {check['found']}" for check in verdict.get("checks", [])]
     lines += [*map(_describe_system, found.test["systems"]), *map(_describe_comparison, found.test["comparisons"])]
     lines += [f"{item.difference:+.3f}  {item.anchor_id}  {item.text[:90]}" for item in changes]
     lines += [f"{item.value[:40]:<40} n = {item.n:<4} {item.base:.3f} → {item.tuned:.3f} ({item.low:+.3f} to {item.high:+.3f})" for item in slices]
     Out(json).show(value, "\n".join(lines))
+
+
+@app.command()
+def holes(
+    project: ProjectName,
+    run: Annotated[str, typer.Option(help="The run that measured; else the newest comparison.")] = "",
+    judge: Annotated[bool, typer.Option("--judge", help="Put them into the review queue; once they are judged a worker measures again.")] = False,
+    author: Annotated[str, typer.Option(help="Who puts them there.")] = "cli",
+    json: Json = False,
+) -> None:
+    """Count what the compared systems find first and nobody judged; have it judged, blind."""
+    workspace = open_project(project)
+    found = find_comparison(workspace, project, run_id=run or None)
+    placed = judge_holes(workspace, project, found.test, author) if judge else 0
+    open_pairs = find_holes(workspace, project, found.test)
+    value = {"project": project, "run": found.run.id, "holes": len(open_pairs.pairs), "pooled": open_pairs.pooled, "placed": placed}
+    value["waiting"] = count_waiting(workspace, project)
+    words = f"{value['holes']} of {value['pooled']} documents among the first {POOL} were judged by nobody; {value['waiting']} wait in the review queue"
+    Out(json).show(value, f"{words}, {placed} of them new." if judge else f"{words}.")
 
 
 @app.command()

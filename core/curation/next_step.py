@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from core.model import ModelKind, RunKind
+from core.model import RunKind
 from core.store import artefacts, judgements, projects, runs
 from core.workspace import Workspace
 
@@ -34,11 +34,11 @@ class Standing:
     tuned: bool = False
     """There is a tuned model."""
     measured: bool = False
-    """The newest tuned model was measured on the test part."""
+    """The tuned model (`artefacts.find_tuned`) was measured on the test part."""
     mapped: bool = False
-    """There is a map with the newest tuned model."""
+    """There is a map with the tuned model that moved documents, or none did."""
     judged_since: int = 0
-    """Judgements since those the newest tuned model was trained on."""
+    """Judgements since those the tuned model was trained on."""
     active: frozenset[RunKind] = field(default_factory=frozenset)
     """What is being worked on now."""
 
@@ -76,12 +76,12 @@ def read_standing(workspace: Workspace, project_id: str) -> Standing:
     """The counts of a project as they are now. Raises nothing for an empty one."""
     with workspace.store.read() as conn:
         counts = projects.count_contents(conn, project_id)
-        tuned = next((model for model in artefacts.list_models(conn, project_id) if model.kind.is_trained), None)
+        tuned, drawn = artefacts.find_tuned(conn, project_id), artefacts.find_tuned(conn, project_id, whole=True)
         measured = mapped = False
         since = 0
         if tuned is not None:
             measured = artefacts.count_openings(conn, project_id, tuned.id) > 0
-            mapped = tuned.kind is ModelKind.ADAPTER or any(item.tuned_id == tuned.id for item in artefacts.list_projections(conn, project_id))
+            mapped = drawn is None or any(item.tuned_id == drawn.id for item in artefacts.list_projections(conn, project_id))
             snapshot = next((item for item in artefacts.list_snapshots(conn, project_id) if item.id == tuned.snapshot_id), None)
             since = judgements.count_events(conn, project_id, after_seq=snapshot.last_seq) if snapshot else 0
         mined = counts["to_review"] > 0 or runs.newest_success(conn, project_id, RunKind.MINE) is not None
@@ -145,7 +145,7 @@ def _tune(standing: Standing) -> Step:
 def _compare(standing: Standing) -> Step:
     words = "See whether the tuned model finds more, with how sure that is."
     if standing.tuned and not standing.measured:
-        words = "The newest tuned model has no verdict yet: measure it on the held-out questions."
+        words = "The tuned model has no verdict yet: measure it on the held-out questions."
     return Step(
         "Compare", words, "compare", "Compare base and tuned", standing.tuned and standing.measured, "verdict given" if standing.measured else "no verdict yet"
     )

@@ -17,14 +17,14 @@ from core.curation.snapshot import take_snapshot
 from core.evaluation.evaluate import Ground, OnStage, SystemFigures, lay_ground, measure_systems
 from core.evaluation.guard import measure_guard
 from core.evaluation.measures import DEPTH, PRIMARY
-from core.evaluation.significance import RESAMPLES, Difference, adjust_holm, compare_scores
+from core.evaluation.significance import RESAMPLES, Difference, adjust_holm, compare_all
 from core.evaluation.systems import BASE, OnProgress, System, find_system, open_systems
 from core.evaluation.verdict import LEVEL, Evidence, Verdict, find_doubts, give_verdict
 from core.model import PairsmithError, Part
 from core.store import artefacts
 from core.workspace import Workspace
 
-_LIBRARIES = ("torch", "sentence-transformers", "transformers", "ir-measures", "bm25s", "numpy")
+_LIBRARIES = ("torch", "sentence-transformers", "transformers", "bm25s", "numpy")
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ def compare_systems(
         opening = artefacts.count_part_openings(conn, project_id) if part not in (Part.DEV, Part.TRAIN) else 0
     challengers = sorted((system for system in systems if system.name != reference), key=lambda system: not system.is_trained)
     base, base_scores = found[reference], _primary(found[reference])
-    differences = [compare_scores(base_scores, _primary(found[system.name]), ground.groups) for system in challengers]
+    differences = compare_all(base_scores, [_primary(found[system.name]) for system in challengers], ground.groups)
     adjusted = adjust_holm([difference.p for difference in differences])
     guards = _measure_guards(workspace, [next(system for system in systems if system.name == reference), *challengers])
     others = []
@@ -169,6 +169,8 @@ def _measure_guards(workspace: Workspace, systems: Sequence[System]) -> dict[str
 def _gather_facts(workspace: Workspace, project_id: str, ground: Ground, reference: str, opening: int, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Where the figures come from: enough to make them again."""
     base = find_system(workspace, project_id, BASE)
+    with workspace.store.read() as conn:
+        reranker = artefacts.find_model(conn, project_id, settings.get("reranker", ""))
     return {
         "part": ground.part,
         "reference": reference,
@@ -182,6 +184,8 @@ def _gather_facts(workspace: Workspace, project_id: str, ground: Ground, referen
         "corpus_revision": ground.corpus_revision,
         "anchor_revision": ground.anchor_revision,
         "base_model": base.name if base else "",
+        "base_id": base.id if base else "",
+        "reranker_id": reranker.id if reranker else "",
         "warning": ground.warning,
         "method": {"depth": DEPTH, "resamples": RESAMPLES, "seed": 0, "level": LEVEL, "measure": PRIMARY, "adjustment": "Holm"},
         "settings": dict(settings),

@@ -17,7 +17,7 @@ from core.curation.split import ensure_split
 from core.evaluation.lists import write_lists
 from core.evaluation.measures import PRIMARY, Qrels, Scores, average, score_ranking
 from core.evaluation.rerank import order_perfectly
-from core.evaluation.significance import mean_interval
+from core.evaluation.significance import mean_intervals
 from core.evaluation.systems import BASE, Answer, System, Task, find_system, open_system
 from core.model import Anchor, Document, Evaluation, PairsmithError, Part
 from core.store import artefacts, corpus, judgements, projects
@@ -91,7 +91,7 @@ def measure_systems(
     workspace: Workspace, project_id: str, systems: Sequence[System], ground: Ground, *, run_id: str | None = None, on_stage: OnStage | None = None
 ) -> list[SystemFigures]:
     """Rank and score with each system, and store figures and lists: all of them or, where one fails, none."""
-    found: list[tuple[SystemFigures, Answer]] = []
+    answers: list[Answer] = []
     for system in systems:
 
         def on_progress(step: int, total: int, title: str = system.title) -> None:
@@ -99,13 +99,13 @@ def measure_systems(
                 on_stage(f"Measuring {title}", step, total)
 
         on_progress(0, 1)
-        answer = system.answer(Task(workspace, project_id, ground.anchors, ground.documents, on_progress))
-        found.append((_score_answer(system, answer, ground), answer))
+        answers.append(system.answer(Task(workspace, project_id, ground.anchors, ground.documents, on_progress)))
+    found = _score_answers(systems, answers, ground)
     at = time.time()
-    for figures, answer in found:
+    for figures, answer in zip(found, answers, strict=True):
         write_lists(workspace, figures.evaluation_id, answer.ranking)
     with workspace.store.write() as conn:
-        for figures, _ in found:
+        for figures in found:
             evaluation = Evaluation(
                 id=figures.evaluation_id,
                 system=figures.system,
@@ -118,12 +118,16 @@ def measure_systems(
                 created_at=at,
             )
             artefacts.put_evaluation(conn, project_id, evaluation, figures.scores)
-    return [figures for figures, _ in found]
+    return found
 
 
-def _score_answer(system: System, answer: Answer, ground: Ground) -> SystemFigures:
-    scores = score_ranking(ground.qrels, answer.ranking)
-    primary = {anchor_id: values[PRIMARY] for anchor_id, values in scores.items()}
+def _score_answers(systems: Sequence[System], answers: Sequence[Answer], ground: Ground) -> list[SystemFigures]:
+    scores = [score_ranking(ground.qrels, answer.ranking) for answer in answers]
+    intervals = mean_intervals([{anchor_id: values[PRIMARY] for anchor_id, values in item.items()} for item in scores], ground.groups)
+    return [_gather_figures(*each, ground) for each in zip(systems, answers, scores, intervals, strict=True)]
+
+
+def _gather_figures(system: System, answer: Answer, scores: Scores, interval: tuple[float, float], ground: Ground) -> SystemFigures:
     ceiling = None
     if answer.reranked:
         perfect = score_ranking(ground.qrels, order_perfectly(ground.qrels, answer.ranking, answer.reranked), [PRIMARY])
@@ -133,7 +137,7 @@ def _score_answer(system: System, answer: Answer, ground: Ground) -> SystemFigur
         title=system.title,
         model_id=answer.model_id,
         measures=average(scores),
-        interval=mean_interval(primary, ground.groups),
+        interval=interval,
         n=len(scores),
         scores=scores,
         evaluation_id=artefacts.new_id(),

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from core.model import NotFound, Part, Run, RunKind, RunStatus
+from core.model import ModelKind, NotFound, Part, Run, RunKind, RunStatus
 from core.store import artefacts, judgements, projects, runs
 from core.store.artefacts import ScoreChange
 from core.workspace import Workspace
@@ -90,7 +90,7 @@ def find_comparison(workspace: Workspace, project_id: str, *, run_id: str | None
 
 
 def find_staleness(workspace: Workspace, project_id: str, test: Mapping[str, Any]) -> list[str]:
-    """What changed since a comparison was measured, in words."""
+    """What changed since a comparison, or a cross-encoder, was measured, in words: labels, documents, the models it was measured with."""
     facts, words = test.get("facts", {}), []
     with workspace.store.read() as conn:
         project = projects.get_project(conn, project_id)
@@ -100,10 +100,16 @@ def find_staleness(workspace: Workspace, project_id: str, test: Mapping[str, Any
             last_seq = stored.last_seq if stored else 0
         parts = [Part(facts["part"])] if facts.get("part") in set(Part) else list(Part)
         changed = sum(judgements.count_changes(conn, project_id, part, int(last_seq)) for part in parts)
+        base = next((model.id for model in artefacts.list_models(conn, project_id) if model.kind == ModelKind.BASE), "")
+        reranker = artefacts.find_model(conn, project_id, facts["settings"]["reranker"]) if facts.get("reranker_id") else None
     if changed:
-        words.append(f"{changed} judgements of the measured anchors changed since.")
+        words.append(f"{changed} {'judgement' if changed == 1 else 'judgements'} of the measured anchors changed since.")
     if facts.get("corpus_revision", project.corpus_revision) != project.corpus_revision:
         words.append("The documents changed since.")
+    if facts.get("base_id", base) != base:
+        words.append("The base model changed since.")
+    if reranker is not None and reranker.id != facts["reranker_id"]:
+        words.append("The cross-encoder of that name is another since.")
     return words
 
 

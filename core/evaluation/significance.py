@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+Floats = NDArray[np.float64]
 RESAMPLES = 10_000
 ASSUMED_SPREAD = 0.30
 """Standard deviation of per-anchor differences in NDCG@5, until it is measured."""
@@ -47,25 +48,35 @@ def compare_scores(base: Mapping[str, float], tuned: Mapping[str, float], groups
     Tibshirani 1993; percentile interval, widened for few groups as Hesterberg 2015 does) and a sign-flip permutation test. No anchor in common
     gives zeros, p = 1 and an infinite detectable difference.
     """
-    shared = sorted(base.keys() & tuned.keys())
-    if not shared:
-        return Difference(0.0, 0.0, 0.0, 1.0, 0, 0, 0, 0, 0, math.inf)
-    differences = np.array([tuned[anchor_id] - base[anchor_id] for anchor_id in shared])
-    sums, sizes = _sum_groups(shared, differences.tolist(), groups)
+    return compare_all(base, [tuned], groups, seed=seed)[0]
+
+
+def compare_all(
+    base: Mapping[str, float], others: Sequence[Mapping[str, float]], groups: Mapping[str, str] | None = None, *, seed: int = 0
+) -> list[Difference]:
+    """The same for several systems on the anchors that all have a score for: each as if it were alone, from one set of resamples and sign flips."""
+    shared = sorted(set(base).intersection(*others))
+    if not shared or not others:
+        return [Difference(0.0, 0.0, 0.0, 1.0, 0, 0, 0, 0, 0, math.inf)] * len(others)
+    differences = np.array([[other[anchor_id] - base[anchor_id] for other in others] for anchor_id in shared])
+    sums, sizes = _sum_groups(shared, differences, groups)
     rng = np.random.default_rng(seed)
-    low, high, error = _bootstrap(sums, sizes, rng)
-    return Difference(
-        gain=float(differences.mean()),
-        low=low,
-        high=high,
-        p=_sign_flips(sums, rng),
-        n=len(shared),
-        groups=len(sums),
-        wins=int((differences > 1e-9).sum()),
-        ties=int((np.abs(differences) <= 1e-9).sum()),
-        losses=int((differences < -1e-9).sum()),
-        detectable=_POWER_FACTOR * error if len(sums) > 1 else math.inf,
-    )
+    bounds = _bootstrap(sums, sizes, rng)
+    return [
+        Difference(
+            gain=float(column.mean()),
+            low=low,
+            high=high,
+            p=p,
+            n=len(shared),
+            groups=len(sums),
+            wins=int((column > 1e-9).sum()),
+            ties=int((np.abs(column) <= 1e-9).sum()),
+            losses=int((column < -1e-9).sum()),
+            detectable=_POWER_FACTOR * error if len(sums) > 1 else math.inf,
+        )
+        for column, (low, high, error), p in zip(np.ascontiguousarray(differences.T), bounds, _sign_flips(sums, rng), strict=True)
+    ]
 
 
 def detectable_difference(n: int, spread: float = ASSUMED_SPREAD) -> float:
@@ -75,11 +86,16 @@ def detectable_difference(n: int, spread: float = ASSUMED_SPREAD) -> float:
 
 def mean_interval(scores: Mapping[str, float], groups: Mapping[str, str] | None = None, *, seed: int = 0) -> tuple[float, float]:
     """The 95 % bootstrap interval of one system's mean, groups resampled. No anchors give (0, 0)."""
-    if not scores:
-        return 0.0, 0.0
-    sums, sizes = _sum_groups(sorted(scores), [scores[anchor_id] for anchor_id in sorted(scores)], groups)
-    low, high, _ = _bootstrap(sums, sizes, np.random.default_rng(seed))
-    return low, high
+    return mean_intervals([scores], groups, seed=seed)[0]
+
+
+def mean_intervals(scores: Sequence[Mapping[str, float]], groups: Mapping[str, str] | None = None, *, seed: int = 0) -> list[tuple[float, float]]:
+    """The same for several systems that have a score for the same anchors, from one set of resamples."""
+    anchor_ids = sorted(scores[0]) if scores else []
+    if not anchor_ids:
+        return [(0.0, 0.0)] * len(scores)
+    sums, sizes = _sum_groups(anchor_ids, np.array([[item[anchor_id] for item in scores] for anchor_id in anchor_ids]), groups)
+    return [(low, high) for low, high, _ in _bootstrap(sums, sizes, np.random.default_rng(seed))]
 
 
 def adjust_holm(p_values: Sequence[float]) -> list[float]:
@@ -94,23 +110,31 @@ def adjust_holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def _sum_groups(anchor_ids: Sequence[str], values: Sequence[float], groups: Mapping[str, str] | None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Sum and size of each group, (g,) float64; an anchor that `groups` does not name is its own."""
+def _sum_groups(anchor_ids: Sequence[str], values: Floats, groups: Mapping[str, str] | None) -> tuple[Floats, Floats]:
+    """Sums (g, k) and sizes (g,) float64 of the groups of `values` (n, k); an anchor that `groups` does not name is its own."""
     _, group_of = np.unique([(groups or {}).get(anchor_id, "\0" + anchor_id) for anchor_id in anchor_ids], return_inverse=True)
-    return np.asarray(np.bincount(group_of, weights=values), np.float64), np.bincount(group_of).astype(np.float64)
+    sums = [np.bincount(group_of, weights=column) for column in values.T]
+    return np.stack(sums, axis=1), np.bincount(group_of).astype(np.float64)
 
 
-def _bootstrap(sums: NDArray[np.float64], sizes: NDArray[np.float64], rng: np.random.Generator) -> tuple[float, float, float]:
-    """The interval of the mean and its standard error."""
-    means, is_uneven = np.empty(RESAMPLES), bool((sizes != sizes[0]).any())
-    step = max(1, 4_000_000 // len(sums))
-    for start in range(0, RESAMPLES, step):
-        picks = rng.integers(0, len(sums), size=(min(step, RESAMPLES - start), len(sums)))
-        totals = sizes[picks].sum(axis=1) if is_uneven else len(sums) * sizes[0]
-        means[start : start + len(picks)] = sums[picks].sum(axis=1) / totals
-    tail = _tail_share(len(sums))
-    low, high = np.percentile(means, [100 * tail, 100 * (1 - tail)])
-    return float(low), float(high), float(np.std(means))
+def _bootstrap(sums: Floats, sizes: Floats, rng: np.random.Generator) -> list[tuple[float, float, float]]:
+    """The interval of the mean and its standard error, of each column of `sums` (g, k)."""
+    groups = len(sums)
+    means, is_uneven = np.empty((RESAMPLES, sums.shape[1])), bool((sizes != sizes[0]).any())
+    for start, stop in _list_blocks(groups):
+        picks = rng.integers(0, groups, size=(stop - start, groups))
+        drawn = np.bincount((picks + groups * np.arange(stop - start)[:, None]).ravel(), minlength=picks.size).reshape(picks.shape).astype(np.float64)
+        totals = (drawn @ sizes)[:, None] if is_uneven else groups * sizes[0]
+        means[start:stop] = drawn @ sums / totals
+    tail = _tail_share(groups)
+    low, high = np.percentile(means, [100 * tail, 100 * (1 - tail)], axis=0)
+    return list(zip(low.tolist(), high.tolist(), means.std(axis=0).tolist(), strict=True))
+
+
+def _list_blocks(groups: int) -> list[tuple[int, int]]:
+    """Beginnings and ends of the resamples that are drawn at a time, so that memory stays bounded."""
+    step = max(1, 4_000_000 // groups)
+    return [(start, min(start + step, RESAMPLES)) for start in range(0, RESAMPLES, step)]
 
 
 def _tail_share(groups: int) -> float:
@@ -126,11 +150,11 @@ def _tail_share(groups: int) -> float:
     return statistics.NormalDist().cdf(-t * math.sqrt(groups / v))
 
 
-def _sign_flips(sums: NDArray[np.float64], rng: np.random.Generator) -> float:
-    observed = abs(sums.sum())
-    extreme = 0
-    step = max(1, 4_000_000 // len(sums))
-    for start in range(0, RESAMPLES, step):
-        signs = rng.integers(0, 2, size=(min(step, RESAMPLES - start), len(sums)), dtype=np.int8) * 2 - 1
-        extreme += int((np.abs(signs @ sums) >= observed - 1e-12).sum())
-    return (extreme + 1) / (RESAMPLES + 1)
+def _sign_flips(sums: Floats, rng: np.random.Generator) -> list[float]:
+    """The two-sided p-value of each column of `sums` (g, k)."""
+    observed = np.abs(sums.sum(axis=0)) - 1e-12
+    extreme = np.zeros(sums.shape[1], np.int64)
+    for start, stop in _list_blocks(len(sums)):
+        signs = rng.integers(0, 2, size=(stop - start, len(sums)), dtype=np.int8) * 2.0 - 1.0
+        extreme += (np.abs(signs @ sums) >= observed).sum(axis=0)
+    return [(int(count) + 1) / (RESAMPLES + 1) for count in extreme]

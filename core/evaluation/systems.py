@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from core.evaluation.measures import DEPTH, Ranking
-from core.model import Anchor, Document, ModelKind, ModelRecord, NotFound, PairsmithError, Part
+from core.model import Anchor, Document, ModelKind, ModelRecord, NotFound, PairsmithError
 from core.retrieval.encoder import Encoder, embed_anchors, embed_documents
 from core.retrieval.lexical import open_lexical
 from core.retrieval.models import ensure_base_model
@@ -157,30 +157,28 @@ def time_queries(task: Task, ask: Callable[[str], object]) -> float | None:
 
 
 def find_system(workspace: Workspace, project_id: str, name: str) -> ModelRecord | None:
-    """The model behind a system's name: `base`, `tuned`, `unblended`, or a model's id; None for `bm25`. Raises `NotFound`.
+    """The model behind a system's name: `base`, `tuned` (by the rule of `artefacts.find_tuned`), `unblended`, or a model's id; None for `bm25`.
 
-    `tuned` is the newest trained model that was measured on the test part, and the newest trained one where none was: what a cancelled run left, or one whose
-    verdict never came, does not take the place of a model that is known to be good.
+    Raises `NotFound`.
     """
     if name == BM25:
         return None
     with workspace.store.read() as conn:
         project = projects.get_project(conn, project_id)
+        tuned = artefacts.find_tuned(conn, project_id, whole=name == UNBLENDED) if name in (TUNED, UNBLENDED) else None
         models = artefacts.list_models(conn, project_id)
-        measured = {evaluation.model_id for evaluation in artefacts.list_evaluations(conn, project_id, part=Part.TEST.value)}
     if name == BASE:
         return ensure_base_model(workspace, project_id, project.base_model)
     if name in (TUNED, UNBLENDED):
-        tuned = [model for model in models if model.kind.is_trained and (name == TUNED or model.kind == ModelKind.TUNED)]
-        if not tuned:
+        if tuned is None:
             raise NotFound(f"Project {project_id!r} has no tuned model yet. `pairsmith tune {project_id}` makes one.")
-        newest = next((place for place, model in enumerate(tuned) if model.id in measured), 0)
         if name == TUNED:
-            return tuned[newest]
-        whole = [model for model in tuned[newest + 1 :] if model.run_id is not None and model.run_id == tuned[newest].run_id]
-        if not whole:
+            return tuned
+        older = models[models.index(tuned) + 1 :]
+        before = next((model for model in older if model.kind == ModelKind.TUNED and model.run_id is not None and model.run_id == tuned.run_id), None)
+        if before is None:
             raise NotFound(f"The tuned model of {project_id!r} was not blended with the base, so there is no other form of it.")
-        return whole[0]
+        return before
     with workspace.store.read() as conn:
         record = artefacts.get_model(conn, project_id, name)
     if record.kind == ModelKind.RERANKER:

@@ -191,7 +191,7 @@ def find_doubts(difference: Difference, judged: Sequence[float], openings: int) 
     if len(judged) == 2 and abs(judged[0] - judged[1]) > 0.1:
         found.append(f"The systems are not judged alike (Judged@5 {judged[0]:.2f} against {judged[1]:.2f}): the one judged less is set back.")
     if openings > 1:
-        found.append(f"This is look number {openings} at the test part: every further look makes a good figure by luck more likely.")
+        found.append(f"This is look number {openings} at the held-out part: every further look makes a good figure by luck more likely.")
     if math.isfinite(difference.detectable) and 0 < abs(difference.gain) < difference.detectable:
         found.append(f"The difference is smaller than what so many anchors reliably show ({difference.detectable:.3f}).")
     return found

@@ -1,4 +1,4 @@
-"""The worker's warm encoder: answers query vectors over HTTP on 127.0.0.1, behind a token that only the database knows."""
+"""The worker's warm encoder: query vectors and a cross-encoder's scores over HTTP on 127.0.0.1, behind a token that only the database knows."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import hmac
 import json
 import secrets
 import threading
+from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from core.model import PairsmithError
 from core.retrieval.encoder import Encoder
-from core.store import artefacts
+from core.retrieval.reranker import Reranker
+from core.retrieval.rerankers import find_reranker
+from core.store import artefacts, corpus
 from core.workspace import Workspace
 
 MAX_BODY_BYTES = 1_000_000
@@ -19,31 +22,35 @@ MODELS_HELD = 3
 
 
 class EncoderServer:
-    """Serves `POST /encode {project, model, texts}` → `{vectors}`. The last few models stay loaded."""
+    """Serves `POST /encode {project, model, texts}` → `{vectors}` and `POST /rerank {project, reranker, query, documents}` → `{scores}`.
+
+    The last few models stay loaded, and the last cross-encoder.
+    """
 
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
         self.token = secrets.token_urlsafe(24)
         self._encoders: dict[str, Encoder] = {}
+        self._reranker: tuple[str, Reranker] | None = None
         self._lock = threading.Lock()
         server = self
 
         class _Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 given = self.headers.get("Authorization", "")
-                if self.path != "/encode" or not hmac.compare_digest(given.encode(), f"Bearer {server.token}".encode()):
+                work = {"/encode": server.answer_encode, "/rerank": server.answer_rerank}.get(self.path)
+                if work is None or not hmac.compare_digest(given.encode(), f"Bearer {server.token}".encode()):
                     return self._answer(403, {"error": "not allowed"})
                 length = int(self.headers.get("Content-Length") or 0)
                 if not 0 < length <= MAX_BODY_BYTES:
                     return self._answer(413, {"error": "the request is empty or too large"})
                 try:
-                    body = json.loads(self.rfile.read(length))
-                    vectors = server.encode(str(body["project"]), str(body["model"]), [str(text) for text in body["texts"]])
+                    answer = work(json.loads(self.rfile.read(length)))
                 except PairsmithError as error:
                     return self._answer(400, {"error": str(error)})
                 except (KeyError, TypeError, ValueError):
                     return self._answer(400, {"error": "the request is malformed"})
-                return self._answer(200, {"vectors": vectors})
+                return self._answer(200, answer)
 
             def _answer(self, status: int, payload: dict[str, Any]) -> None:
                 data = json.dumps(payload).encode()
@@ -86,6 +93,23 @@ class EncoderServer:
                 self._encoders.pop(next(iter(self._encoders)))
             vectors: list[list[float]] = encoder.encode_queries(texts).tolist()
             return vectors
+
+    def answer_encode(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """What `/encode` answers."""
+        return {"vectors": self.encode(str(body["project"]), str(body["model"]), [str(text) for text in body["texts"]])}
+
+    def answer_rerank(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """What `/rerank` answers: a score for each document, in the order asked. Refuses a document that is not there."""
+        project_id, ids = str(body["project"]), [str(item) for item in body["documents"]]
+        with self.workspace.store.read() as conn:
+            documents = corpus.get_documents(conn, project_id, ids)
+        if missing := [item for item in ids if item not in documents]:
+            raise PairsmithError(f"Project {project_id!r} has no document {missing[0]!r}. Search again.")
+        folder = find_reranker(self.workspace, project_id, str(body["reranker"]))
+        with self._lock:
+            if self._reranker is None or self._reranker[0] != folder:
+                self._reranker = (folder, Reranker(folder))
+            return {"scores": self._reranker[1].score([(str(body["query"]), documents[item].content) for item in ids]).tolist()}
 
     def _warm_up(self) -> None:
         with self._lock:

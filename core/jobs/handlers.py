@@ -14,7 +14,7 @@ from core.evaluation.options import EvaluateOptions
 from core.evaluation.systems import BASE, TUNED, find_system, open_systems
 from core.geometry.map_run import draw_maps
 from core.jobs.reporter import Reporter
-from core.model import ModelKind, ModelRecord, NotFound, PairsmithError, Run
+from core.model import ModelKind, PairsmithError, Run
 from core.release.reindex import reindex
 from core.release.stores import opened
 from core.release.target import read_target
@@ -84,25 +84,16 @@ def evaluate(workspace: Workspace, run: Run, reporter: Reporter) -> Mapping[str,
     return {"systems": {item.system: item.to_json() for item in figures}}
 
 
-def _newest_whole(workspace: Workspace, project_id: str) -> ModelRecord | None:
-    """The newest model that was tuned as a whole, so that its documents moved."""
-    with workspace.store.read() as conn:
-        return next((model for model in artefacts.list_models(conn, project_id) if model.kind is ModelKind.TUNED), None)
-
-
 def draw_map(workspace: Workspace, run: Run, reporter: Reporter) -> Mapping[str, Any]:
     """Draw the maps of base and tuned and measure clumping; base alone while nothing is tuned, unless a model was asked for by its id."""
     base, name = _system(workspace, run.project_id, BASE), str(run.config.get("system", TUNED))
-    try:
+    if name == TUNED:
+        with workspace.store.read() as conn:
+            tuned = artefacts.find_tuned(conn, run.project_id, whole=True)
+    else:
         tuned = _system(workspace, run.project_id, name)
-    except NotFound:
-        if name != TUNED:
-            raise
-        tuned = None
-    if tuned is not None and tuned.kind is ModelKind.ADAPTER:
-        if name != TUNED:
+        if tuned.kind is ModelKind.ADAPTER:
             raise PairsmithError(f"{tuned.name} leaves every document where the base model has it: its map is the base's. Draw that of a tuned model.")
-        tuned = _newest_whole(workspace, run.project_id)
     reporter.stage("Encoding documents")
     density = bool(run.config.get("density"))
     projection = draw_maps(workspace, run.project_id, base, tuned, lambda message, step, total: reporter.report(step, total, message), density=density)

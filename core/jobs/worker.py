@@ -1,5 +1,5 @@
-"""The worker: claims runs, starts a child process for each, watches it, and keeps a warm encoder for query search. While it waits it has the value
-meter follow the judgements.
+"""The worker: claims runs, starts a child process for each, watches it, and keeps a warm encoder for query search. While it waits it has
+measurements follow the judgements.
 
 A child is detached and holds its own lease, so it outlives a worker that dies; a run whose child died is queued again until its attempts are spent.
 """
@@ -23,7 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from core.jobs.encoder_server import EncoderServer
 from core.jobs.engine import LocalEngine, child_environment
-from core.jobs.meter_watch import MeterWatch
+from core.jobs.judgement_watch import JudgementWatch
 from core.model import Run, RunStatus
 from core.store import runs, workers
 from core.workspace import Workspace, open_workspace
@@ -40,7 +40,7 @@ class Worker:
         self.until_idle = until_idle
         self.id = uuid.uuid4().hex[:12]
         self.engine = LocalEngine(workspace)
-        self.watch = MeterWatch(self.engine)
+        self.watch = JudgementWatch(self.engine)
         self.stopping = threading.Event()
         self.encoder = None if until_idle else EncoderServer(workspace)
 

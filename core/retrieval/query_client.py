@@ -1,4 +1,4 @@
-"""Asking the worker's warm encoder for the vector of a query, so that a web process never imports torch."""
+"""Asking the worker's warm encoder for the vector of a query, or for a cross-encoder's word, so that a web process never imports torch."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import json
 import platform
 import urllib.error
 import urllib.request
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -26,18 +28,27 @@ class EncoderAway(PairsmithError):
 
 def encode_query(workspace: Workspace, project_id: str, record: ModelRecord, text: str) -> Floats:
     """The vector (d,) float32 of a query under the model, L2-normalised. Raises `EncoderAway` when no worker on this machine answers."""
+    answer = _ask_worker(workspace, "encode", {"project": project_id, "model": record.id, "texts": [text]})
+    return np.asarray(answer["vectors"][0], dtype=np.float32)
+
+
+def rerank_documents(workspace: Workspace, project_id: str, reranker: str, query: str, document_ids: Sequence[str]) -> Floats:
+    """The score (n,) float32 that a cross-encoder (a name of the project's, a folder or a hub id) gives each document. Raises `EncoderAway` as above."""
+    body = {"project": project_id, "reranker": reranker, "query": query, "documents": list(document_ids)}
+    return np.asarray(_ask_worker(workspace, "rerank", body)["scores"], dtype=np.float32)
+
+
+def _ask_worker(workspace: Workspace, action: str, body: Mapping[str, Any]) -> Any:
     with workspace.store.read() as conn:
         found = [worker for worker in workers.live_workers(conn) if worker.encoder_url and worker.host == platform.node()]
     if not found:
         raise EncoderAway("No worker is running, so only words can be searched for. Start one with `pairsmith worker`.")
     worker = found[0]
-    body = json.dumps({"project": project_id, "model": record.id, "texts": [text]}).encode()
-    request = urllib.request.Request(f"{worker.encoder_url}/encode", body, {"Authorization": f"Bearer {worker.encoder_token}"})
+    request = urllib.request.Request(f"{worker.encoder_url}/{action}", json.dumps(body).encode(), {"Authorization": f"Bearer {worker.encoder_token}"})
     try:
         with _OPENER.open(request, timeout=TIMEOUT_S) as response:
-            payload = json.load(response)
+            return json.load(response)
     except urllib.error.HTTPError as error:
-        raise EncoderAway(f"The worker could not encode the query: {error.read(500).decode('utf-8', 'replace')}") from error
+        raise EncoderAway(f"The worker could not do it: {error.read(500).decode('utf-8', 'replace')}") from error
     except (OSError, ValueError) as error:
         raise EncoderAway(f"The worker does not answer ({error}). It may be starting: try again in a moment.") from error
-    return np.asarray(payload["vectors"][0], dtype=np.float32)

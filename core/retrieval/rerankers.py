@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from core.model import ModelKind, ModelRecord, NotFound, PairsmithError
+from core.model import ModelKind, ModelRecord, PairsmithError
 from core.retrieval.fingerprint import fingerprint_folder
 from core.retrieval.models import locate_model, read_json, read_max_length
 from core.store import artefacts
@@ -51,10 +51,9 @@ def list_rerankers(workspace: Workspace, project_id: str) -> list[ModelRecord]:
 
 def find_reranker(workspace: Workspace, project_id: str, reference: str) -> str:
     """The folder of the project's cross-encoder of that name or fingerprint (8 digits or more); another reference as it is. Raises `PairsmithError`."""
-    try:
-        with workspace.store.read() as conn:
-            record = artefacts.get_model(conn, project_id, reference)
-    except NotFound:
+    with workspace.store.read() as conn:
+        record = artefacts.find_model(conn, project_id, reference)
+    if record is None:
         return reference
     if record.kind != ModelKind.RERANKER:
         raise PairsmithError(f"{record.name!r} is an embedding model, no reranker. Choose a cross-encoder.")

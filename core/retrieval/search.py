@@ -15,7 +15,7 @@ import numpy as np
 
 from core.model import Document, ModelRecord
 from core.retrieval.lexical import open_lexical
-from core.retrieval.query_client import EncoderAway, encode_query
+from core.retrieval.query_client import EncoderAway, encode_query, rerank_documents
 from core.retrieval.ranking import fuse_rankings, search_dense
 from core.retrieval.vectors import Floats, VectorCache, key_content, key_text, open_cache, open_document_cache
 from core.store import corpus
@@ -86,6 +86,15 @@ def search_model(workspace: Workspace, project_id: str, record: ModelRecord, que
         return SearchResult(_to_hits(workspace, project_id, _rank_dense(workspace, project_id, record, query, k)))
     except VectorsMissing as error:
         return SearchResult([], str(error))
+
+
+def rerank_hits(workspace: Workspace, project_id: str, reranker: str, query: str, hits: Sequence[Hit]) -> list[Hit]:
+    """The same hits in the order of a cross-encoder's scores, ties by the place before; the scores are its own. Raises `EncoderAway` without a worker."""
+    if not hits:
+        return []
+    scores = rerank_documents(workspace, project_id, reranker, query, [hit.document.id for hit in hits])
+    order = np.argsort(-scores, kind="stable").tolist()
+    return [replace(hits[place], rank=rank, score=float(scores[place])) for rank, place in enumerate(order, start=1)]
 
 
 class VectorsMissing(Exception):

@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, func, or_, select
 
-from core.model import Evaluation, ModelKind, ModelRecord, NotFound, Projection, Snapshot
+from core.model import Evaluation, ModelKind, ModelRecord, NotFound, Part, Projection, Snapshot
 from core.store.corpus import insert_for
 from core.store.tables import anchors, evaluation_scores, evaluations, models, projections, snapshots
 
@@ -67,10 +67,27 @@ def list_models(conn: Connection, project_id: str) -> list[ModelRecord]:
 
 def get_model(conn: Connection, project_id: str, model_id: str) -> ModelRecord:
     """The model whose fingerprint begins with `model_id` (8 digits or more), or whose name it is. Raises `NotFound`."""
-    for model in list_models(conn, project_id):
-        if model.name == model_id or (len(model_id) >= 8 and model.id.startswith(model_id)):
-            return model
-    raise NotFound(f"Project {project_id!r} has no model {model_id!r}. The models page, or `pairsmith project show`, lists them.")
+    found = find_model(conn, project_id, model_id)
+    if found is None:
+        raise NotFound(f"Project {project_id!r} has no model {model_id!r}. The models page, or `pairsmith project show`, lists them.")
+    return found
+
+
+def find_model(conn: Connection, project_id: str, model_id: str) -> ModelRecord | None:
+    """The same, or None."""
+    known = list_models(conn, project_id)
+    return next((model for model in known if model.name == model_id or (len(model_id) >= 8 and model.id.startswith(model_id))), None)
+
+
+def find_tuned(conn: Connection, project_id: str, *, whole: bool = False) -> ModelRecord | None:
+    """The tuned model: the newest trained one that was measured on the test part; the newest trained one where none was; None where none was trained.
+
+    What a cancelled run left, or one whose verdict never came, does not take the place of a model that is known to be good. `whole`: among those alone
+    that moved the documents, so no adapter.
+    """
+    trained = [model for model in list_models(conn, project_id) if model.kind == ModelKind.TUNED or (model.kind.is_trained and not whole)]
+    measured = {evaluation.model_id for evaluation in list_evaluations(conn, project_id, part=Part.TEST.value)}
+    return next((model for model in trained if model.id in measured), trained[0] if trained else None)
 
 
 def put_evaluation(conn: Connection, project_id: str, evaluation: Evaluation, scores: Mapping[str, Mapping[str, float]]) -> None:

@@ -62,6 +62,7 @@ def run_reranker_training(workspace: Workspace, project_id: str, run_id: str, se
     speaker.stage("Saving the model")
     record = save_reranker(workspace, made, trained.model)
     speaker.stage("Measuring on held-out anchors")
+    facts = {"part": Part.TEST.value, "last_seq": snapshot.last_seq, "corpus_revision": project.corpus_revision, "base_id": base.id}
     return {
         "model_id": record.id,
         "model_name": record.name,
@@ -70,7 +71,7 @@ def run_reranker_training(workspace: Workspace, project_id: str, run_id: str, se
         "snapshot_id": snapshot.id,
         "dev": {"base": trained.first_dev, "reranked": trained.best_dev},
         "train": {**describe_training(trained, pairs), "peak_gb": read_peak_gb()},
-        "test": _measure_test(workspace, project_id, run_id, snapshot.id, record, test),
+        "test": _measure_test(workspace, project_id, run_id, snapshot.id, record, test) | {"facts": facts},
     }
 
 

@@ -33,7 +33,8 @@ def show_query(page: Page, query: str, measured: Measured | None, base: ModelRec
     with page.workspace.store.read() as conn:
         anchor = corpus.find_anchor(conn, page.project_id, query.strip())
     if measured is None or anchor is None or not show_measured(page, anchor, measured):
-        show_side_by_side(page, query, base, tuned)
+        told = measured.found.test.get("facts", {}).get("settings", {}) if measured else {}
+        show_side_by_side(page, query, base, tuned, told.get("reranker", ""))
 
 
 def show_measured(page: Page, anchor: Anchor, measured: Measured) -> bool:

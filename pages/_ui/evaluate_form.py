@@ -10,7 +10,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from core.evaluation.options import DEFAULT_DEPTH, MAX_DEPTH, MIN_DEPTH, EvaluateOptions
 from core.evaluation.uploaded import ENDINGS, PREFIX, bring_vectors, list_vectors
-from core.model import ModelKind, ModelRecord, PairsmithError, RunKind
+from core.model import ModelRecord, PairsmithError, RunKind
 from core.retrieval.sending import ENDPOINT, plan_evaluation
 from core.store import artefacts
 from pages._ui.page import Page
@@ -51,7 +51,7 @@ def draw_form(page: Page, model: ModelRecord) -> None:
         may_send, is_ready = _draw_plan(page, outside.strip())
         systems = ["base", *chosen, *([f"{ENDPOINT}:{outside.strip()}"] if outside.strip() else [])]
         systems += [f"{name}+rerank" for name in systems] if reranker.strip() else []
-        st.caption(f"{len(systems)} systems on the held-out anchors. This opens the test part once more, which is counted.")
+        st.caption(f"{len(systems)} systems on the held-out anchors. This opens the held-out part once more, which is counted.")
         if st.button("Start measuring", key="measure-columns", icon=":material/speed:", disabled=len(systems) < 2 or not is_ready):
             options = EvaluateOptions(systems, "test", "base", reranker.strip(), depth, may_send)
             start_run(page, RunKind.EVALUATE, options.to_json())
@@ -61,7 +61,7 @@ def draw_form(page: Page, model: ModelRecord) -> None:
 
 def _list_choices(page: Page, model: ModelRecord) -> dict[str, str]:
     with page.workspace.store.read() as conn:
-        models = [item for item in artefacts.list_models(conn, page.project_id) if item.kind == ModelKind.TUNED]
+        models = [item for item in artefacts.list_models(conn, page.project_id) if item.kind.is_trained]
     named = {item.id: f"{item.name} ({item.id[:8]})" for item in sorted(models, key=lambda item: item.id != model.id)}
     brought = {f"{PREFIX}:{name}": f"{name} (vectors brought)" for name in list_vectors(page.workspace, page.project_id)}
     return {**named, **WORDS, **brought}

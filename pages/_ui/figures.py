@@ -76,7 +76,7 @@ def draw_columns(test: Mapping[str, Any]) -> None:
     rows["Change in NDCG@5"] = [*("—" if item is None else f"{item['difference']['gain']:+.3f}" for item in told), "Against the reference."]
     bounds = ["—" if item is None else f"{item['difference']['low']:+.3f} to {item['difference']['high']:+.3f}" for item in told]
     rows["95 % interval"] = [*bounds, "Of the change. Where it holds 0, chance may be all there is."]
-    rows["p"] = [*("—" if item is None else _say_p(item["adjusted_p"]) for item in told), f"How often chance alone gives as large a change.{family}"]
+    rows["p-value"] = [*("—" if item is None else _say_p(item["adjusted_p"]) for item in told), f"How often chance alone gives as large a change.{family}"]
     wins = ["—" if item is None else " · ".join(str(item["difference"][key]) for key in ("wins", "ties", "losses")) for item in told]
     rows["Better · same · worse"] = [*wins, "Anchors."]
     rows["Verdict"] = [*("Reference" if item is None else item["verdict"]["title"] for item in told), "By the rule below."]
@@ -130,7 +130,7 @@ def draw_grounds(test: Mapping[str, Any], openings: Openings) -> None:
         text = "NDCG@5 on a set of everyday questions that is never trained on: a fall means the model forgot general knowledge."
         cells.append(("General knowledge", f"{guard['base']:.3f} → {guard['tuned']:.3f}", text))
     text = "How often the held-out anchors were opened to measure a tuned model, this one or another. One is best: the best of several looks is partly luck."
-    cells.append(("Looks at the test part", f"{openings.looks} by {openings.models} models" if openings.models > 1 else str(openings.looks), text))
+    cells.append(("Looks at the held-out part", f"{openings.looks} by {openings.models} models" if openings.models > 1 else str(openings.looks), text))
     for start in range(0, len(cells), 3):
         for column, (label, value, text) in zip(st.columns(3), cells[start : start + 3], strict=False):
             column.metric(label, value, help=text)

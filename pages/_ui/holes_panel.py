@@ -7,8 +7,9 @@ from typing import Any
 
 import streamlit as st
 
+from core.evaluation.again import judge_holes
 from core.evaluation.found import find_comparison
-from core.evaluation.holes import POOL, count_waiting, find_holes, queue_holes
+from core.evaluation.holes import POOL, count_waiting, find_holes
 from core.store import judgements
 from core.workspace import Workspace
 from pages._ui.outcome import Measured
@@ -30,7 +31,7 @@ def draw_holes(page: Page, measured: Measured) -> None:
         st.markdown(f"**{open_pairs:,} of {pooled:,} documents among the first {POOL} were judged by nobody**")
         st.caption(
             "They count as wrong, which favours the system whose lists were judged. Reviewing them is blind: mixed, without saying which system found them. "
-            "Afterwards these figures are out of date, and measuring again takes the new answers in."
+            "Once all are judged the same systems are measured again by themselves, which opens the held-out part once more."
         )
         with st.container(horizontal=True, vertical_alignment="center"):
             if waiting < open_pairs:
@@ -48,6 +49,6 @@ def _count_holes(_workspace: Workspace, project_id: str, run_id: str, last_seq: 
 
 
 def start_judging(project_id: str, run_id: str, author: str) -> None:
-    """Put the holes of a run's comparison at the head of the queue."""
+    """Put the holes of a run's comparison at the head of the queue, and have it measured again when they are judged."""
     workspace = get_workspace()
-    queue_holes(workspace, project_id, find_comparison(workspace, project_id, run_id=run_id).test, author)
+    judge_holes(workspace, project_id, find_comparison(workspace, project_id, run_id=run_id).test, author)

@@ -31,7 +31,7 @@ def draw_origin(page: Page, measured: Measured) -> None:
         "Judgements": f"{facts.get('grades', '—')} on these anchors; snapshot {str(facts.get('snapshot_id', '—'))[:12]}",
         "Last judgement known": facts.get("last_seq", "—"),
         "Revisions": f"corpus {facts.get('corpus_revision', '—')}, anchors {facts.get('anchor_revision', '—')}",
-        "Opening of the test part": facts.get("opening", "—"),
+        "Opening of the held-out part": facts.get("opening", "—"),
         "Base model": facts.get("base_model", "—"),
         **{f"Evaluation of {item['title']}": f"{item['evaluation_id']}, model {item['model_id'][:16]}" for item in measured.found.test["systems"]},
         **{f"Method: {name}": value for name, value in facts.get("method", {}).items()},

@@ -8,11 +8,14 @@ from typing import Any
 
 import streamlit as st
 
+from core.evaluation.again import repeat_settings
 from core.evaluation.found import Found, find_comparison
+from core.evaluation.options import EvaluateOptions
 from core.model import ModelRecord, NotFound, RunKind, RunStatus
 from core.store import artefacts, runs
 from pages._ui.page import Page
 from pages._ui.runs import start_run, watch_run
+from pages._ui.verdict_rule import say_stale
 
 
 @dataclass(frozen=True)
@@ -59,22 +62,15 @@ def offer_measuring(page: Page, model: ModelRecord, measured: Measured | None) -
             return
     if measured is None:
         st.info("This model has not been measured on the held-out anchors yet. Measuring takes about a minute.", icon=":material/info:")
-    elif measured.found.stale:
-        words = " ".join(measured.found.stale)
-        st.warning(f"{words} The verdict may no longer hold.", icon=":material/update:")
-    if measured is not None:
+    else:
+        say_stale(measured.found.stale, "The verdict may no longer hold.")
         _say_openings(measured.openings)
     if (measured is None or measured.found.stale) and st.button(
         "Measure" if measured is None else "Measure again", type="primary", icon=":material/speed:", help="The same systems on the judgements as they are now."
     ):
-        start_run(page, RunKind.EVALUATE, repeat_settings(model, measured))
+        again = repeat_settings(measured.found.test) if measured else EvaluateOptions(["base", model.id]).to_json()
+        start_run(page, RunKind.EVALUATE, again)
         st.rerun()
-
-
-def repeat_settings(model: ModelRecord, measured: Measured | None) -> dict[str, Any]:
-    """The settings that measure the same systems again; nothing goes to an endpoint again without a new word."""
-    told = (measured.found.test.get("facts", {}) if measured else {}).get("settings")
-    return {**told, "send": False} if told else {"systems": ["base", model.id], "part": "test"}
 
 
 def _say_openings(openings: artefacts.Openings) -> None:

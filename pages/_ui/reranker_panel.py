@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from core.evaluation.found import find_staleness
 from core.jobs.engine import LocalEngine
 from core.model import PairsmithError, Run, RunKind, RunStatus
 from core.retrieval.rerankers import SUGGESTED_HUB_ID, list_rerankers, take_reranker
@@ -12,6 +13,7 @@ from pages._ui.page import Page
 from pages._ui.runs import latest_run, watch_run
 from pages._ui.series import draw_series
 from pages._ui.text import escape_label
+from pages._ui.verdict_rule import say_stale
 
 BASE = "The base model, with a new head"
 
@@ -30,7 +32,7 @@ def draw_rerankers(page: Page) -> None:
     if run is not None:
         watch_run(page, run, _draw_live if run.progress.figures else None)
         if run.status == RunStatus.SUCCEEDED:
-            _draw_outcome(run)
+            _draw_outcome(page, run)
     left, right = st.columns(2)
     with left.container(border=True, height="stretch"):
         st.markdown("**Train one on the reviewed pairs**")
@@ -78,12 +80,15 @@ def _draw_live(run: Run) -> None:
         draw_series(figures.get("dev_ndcg@5", []), title="Development NDCG@5", y_title="NDCG@5", key=f"dev-{run.id}", steps=steps, help_text=text)
 
 
-def _draw_outcome(run: Run) -> None:
+def _draw_outcome(page: Page, run: Run) -> None:
     result = run.result or {}
     test, train = result["test"], result["train"]
     gain = test["difference"]
     st.write(
         f"On {gain['n']} held-out anchors NDCG@5 is {test['base']:.3f} in the base model's order and {test['reranked']:.3f} in the cross-encoder's: "
         f"{gain['gain']:+.3f}, 95 % interval {gain['low']:+.3f} to {gain['high']:+.3f}."
+    )
+    say_stale(
+        find_staleness(page.workspace, page.project_id, test) if "facts" in test else [], "These figures may no longer hold; training again measures anew."
     )
     st.caption(f"Trained on {train['answers']:,} answers and {train['negatives']:,} reviewed negatives, {train['steps']:,} steps.")

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import streamlit as st
 
 from core.model import Label, ModelRecord, RunKind
 from core.retrieval.query_client import EncoderAway
-from core.retrieval.search import Hit, SearchResult, search_model
-from core.store import corpus, judgements
+from core.retrieval.rerankers import list_rerankers
+from core.retrieval.search import Hit, SearchResult, rerank_hits, search_model
+from core.store import artefacts, corpus, judgements
 from pages._ui.page import Page
 from pages._ui.runs import latest_run, start_run, watch_run
 from pages._ui.text import escape_label
@@ -23,20 +24,59 @@ DEPTH = 50
 TEXT_SHOWN = 600
 
 
-def show_side_by_side(page: Page, query: str, base: ModelRecord, tuned: ModelRecord | None) -> None:
-    """The first `SHOWN` documents of the query under base and, where there is one, tuned, searched now. Says so where the worker is away."""
+def show_side_by_side(page: Page, query: str, base: ModelRecord, tuned: ModelRecord | None, reranker: str = "") -> None:
+    """The first `SHOWN` documents of the query under base and, where there is one, tuned, searched now; the last list also as `reranker` orders it.
+
+    Says so where the worker is away. Without a `reranker` the project's newest is taken, where it has one.
+    """
     models = [base] + ([tuned] if tuned else [])
+    reranker = reranker or next((record.id for record in list_rerankers(page.workspace, page.project_id)), "")
     try:
         with st.spinner("Searching. The first query after a start takes longer, the models are being loaded.", show_time=True):
             results = [search_model(page.workspace, page.project_id, model, query, k=DEPTH) for model in models]
+            reranked = _rerank(page, reranker, query, results[-1].hits) if reranker else Reranked()
     except EncoderAway as error:
         st.warning(escape_label(str(error)), icon=":material/cloud_off:")
         return
+    if reranked.trouble:
+        st.warning(escape_label(reranked.trouble), icon=":material/cloud_off:")
     grades = say_known(page, query)
     embedding = _watch_embedding(page) if any(result.note for result in results) else False
     lists = [Listed("Tuned" if number else "Base", model.name, result.hits) for number, (model, result) in enumerate(zip(models, results, strict=True))]
     notes = [partial(_say_empty, page, model, result, embedding=embedding) for model, result in zip(models, results, strict=True)]
+    if reranked.hits:
+        lists.append(Listed(f"{lists[-1].title} + rerank", f"The first {len(reranked.hits)}, put in order by {_name(page, reranker)}", reranked.hits))
     draw_lists(lists, grades, shown=SHOWN, notes=notes)
+
+
+@dataclass(frozen=True)
+class Reranked:
+    """Hits in a cross-encoder's order, without its scores, which compare with nothing here; or what kept it from reading them."""
+
+    hits: Sequence[Hit] = ()
+    trouble: str = ""
+
+
+@st.cache_data(max_entries=50, show_spinner=False)
+def _read_order(_page: Page, project_id: str, revision: int, reranker: str, query: str, ids: Sequence[str], _hits: Sequence[Hit]) -> list[str]:
+    """The documents in the cross-encoder's order, kept until the corpus changes: reading them takes a second or more."""
+    return [hit.document.id for hit in rerank_hits(_page.workspace, project_id, reranker, query, _hits)]
+
+
+def _rerank(page: Page, reranker: str, query: str, hits: Sequence[Hit]) -> Reranked:
+    by_id = {hit.document.id: hit for hit in hits}
+    revision = page.project.corpus_revision if page.project else 0
+    try:
+        order = _read_order(page, page.project_id, revision, reranker, query, tuple(by_id), hits)
+    except EncoderAway as error:
+        return Reranked(trouble=str(error))
+    return Reranked([replace(by_id[item], rank=rank, score=math.nan) for rank, item in enumerate(order, start=1)])
+
+
+def _name(page: Page, reranker: str) -> str:
+    with page.workspace.store.read() as conn:
+        record = artefacts.find_model(conn, page.project_id, reranker)
+    return record.name if record else reranker
 
 
 @dataclass(frozen=True)
@@ -55,7 +95,7 @@ def draw_lists(lists: Sequence[Listed], grades: Mapping[str, int], *, shown: int
         with column:
             st.subheader(listed.title, anchor=False)
             st.text(listed.note)
-            if notes:
+            if number < len(notes):
                 notes[number]()
             for hit in listed.hits[:shown]:
                 other = places[0 if number else 1].get(hit.document.id) if len(lists) > 1 else None

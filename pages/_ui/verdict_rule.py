@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -14,6 +14,12 @@ def show_doubts(comparison: Mapping[str, Any]) -> None:
     """What weakens the verdict, a line each."""
     for words in comparison.get("doubts", ()):
         st.caption(f":material/warning: {escape_label(words)}")
+
+
+def say_stale(changed: Sequence[str], consequence: str) -> None:
+    """What changed since figures were measured, and what follows for them; nothing where nothing did."""
+    if changed:
+        st.warning(" ".join([*changed, consequence]), icon=":material/update:")
 
 
 def draw_rule(comparison: Mapping[str, Any]) -> None:

@@ -2,15 +2,17 @@
 
 Timed on both sides: exact search of the 100 nearest on the same vectors, which both are handed, and all measures; ours also with scores by anchor, intervals,
 paired differences, permutation tests and Holm's adjustment, theirs with what it computes by default. Not timed: encoding, which theirs would do anew for
-every call and ours keeps. Peak memory is that of a process of its own for each side, above what it holds before it begins.
+every call and ours keeps. Peak memory is that of a process of its own for each side, above what it holds before it begins, and so are processor
+seconds, which a busy machine does not lengthen.
 
-`python -m tests.bench.evaluate ours` (or `theirs`) does one side once and prints its peak in MB.
+`python -m tests.bench.evaluate ours` (or `theirs`) does one side once and prints its peak in MB and its processor seconds.
 """
 
 from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,7 +21,7 @@ from typing import Any, cast
 import numpy as np
 
 from core.evaluation.measures import PRIMARY, average, score_ranking
-from core.evaluation.significance import adjust_holm, compare_scores, mean_interval
+from core.evaluation.significance import adjust_holm, compare_all, mean_intervals
 from core.evaluation.systems import Task, rank_vectors
 from core.model import Anchor, Document
 from core.workspace import Workspace
@@ -55,8 +57,8 @@ def evaluate_ours(given: Given) -> list[float]:
         found = score_ranking(given.qrels, rank_vectors(given.task, queries, given.documents))
         average(found)
         scores.append({anchor: values[PRIMARY] for anchor, values in found.items()})
-        mean_interval(scores[-1])
-    return adjust_holm([compare_scores(scores[0], other).p for other in scores[1:]])
+    mean_intervals(scores)
+    return adjust_holm([difference.p for difference in compare_all(scores[0], scores[1:])])
 
 
 def evaluate_theirs(given: Given) -> list[Mapping[str, float]]:
@@ -77,34 +79,35 @@ class _Model(Handed):
     model_card_data = SimpleNamespace(set_evaluation_metrics=lambda *_: None)
 
 
-def measure_peak(side: str) -> float:
-    """MB that one side takes at most above what it holds before it begins, in a process of its own."""
+def measure_alone(side: str) -> tuple[float, float]:
+    """MB that one side takes at most above what it holds before it begins, and its processor seconds, in a process of its own."""
     done = subprocess.run([sys.executable, "-m", "tests.bench.evaluate", side], capture_output=True, text=True, check=True)
-    return float(done.stdout.split()[-1])
+    peak, seconds = map(float, done.stdout.split()[-2:])
+    return peak, seconds
 
 
 def run() -> Row:
     """Time both sides in turn, then measure the peaks."""
     given = Given()
     ours_s, theirs_s = time_in_turn(lambda _: evaluate_ours(given), lambda _: evaluate_theirs(given), repeats=3)
-    peaks = {side: measure_peak(side) for side in ("ours", "theirs")}
+    (our_peak, our_cpu), (their_peak, their_cpu) = measure_alone("ours"), measure_alone("theirs")
     notes = (
         f"{SYSTEMS} systems, {ANCHORS:,} anchors, {DOCUMENTS:,} documents, {DIMENSION} dimensions, vectors handed to both; "
-        f"peak memory above the start {peaks['ours']:,.0f} MB, theirs {peaks['theirs']:,.0f} MB"
+        f"processor {our_cpu:.1f} s, theirs {their_cpu:.1f} s; peak memory above the start {our_peak:,.0f} MB, theirs {their_peak:,.0f} MB"
     )
     return Row("evaluate", ours_s, theirs_s, theirs_s / ours_s, "≥ 5", notes)
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Do one side once and print its peak."""
+    """Do one side once and print its peak and its processor seconds."""
     from sentence_transformers import SentenceTransformer  # so that both sides begin with the same libraries loaded
 
     assert SentenceTransformer
     given = Given()
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # making the vectors took more than either side does: the peak begins anew here
-    before = read_peak_mb()
+    before, began = read_peak_mb(), time.process_time()
     (evaluate_ours if arguments[0] == "ours" else evaluate_theirs)(given)
-    print(read_peak_mb() - before)
+    print(read_peak_mb() - before, time.process_time() - began)
     return 0
 
 

@@ -1,6 +1,6 @@
 """Which interval and which rule: the figures of docs/adr/0012-a-verdict-that-can-be-defended.md, on seeded worlds whose truth is known.
 
-`python -m tests.bench.intervals` prints both tables; some minutes on one core. Nothing here is part of the product, which keeps one method
+`python -m tests.bench.intervals` prints both tables; half a minute of one core. Nothing here is part of the product, which keeps one method
 (`core.evaluation.significance`).
 """
 

@@ -98,6 +98,7 @@ def test_a_project_that_is_not_there_is_exit_code_1_with_one_line(call: Call, co
         ("alike", "small"),
         ("evaluate", "small", "--queries", "tset"),
         ("evaluate", "small", "--depth", "5"),
+        ("evaluate", "small", "--again", "--system", "base"),
         ("vectors", "small", "--name", "x"),
         ("backup",),
         ("anchors", "add", "small"),
@@ -228,9 +229,25 @@ def test_an_evaluation_waits_for_its_run_and_a_comparison_and_a_report_read_what
     code, out, err = call("compare", "small", "--system", "tuned")
     assert (code, out) == (1, "")
     assert "was not measured in this run" in err
+    counted = read_json(call, "holes", "small")
+    judged = read_json(call, "holes", "small", "--judge")
+    assert (counted["waiting"], judged["waiting"], judged["placed"]) == (0, counted["holes"], counted["holes"])
+    assert f"{counted['holes']} wait in the review queue" in call("holes", "small")[1]
+    again = read_json(call, "evaluate", "small", "--again")
+    assert (list(again["systems"]), again["queries"], again["run"] != found["run"]) == (["base", "bm25"], "all", True)
     written = read_json(call, "report", "small", "--out", str(tmp_path / "verdict.html"))["files"]
     assert [Path(path).name for path in written] == ["verdict.html", "verdict.json"]
     assert all(Path(path).stat().st_size > 1_000 for path in written)
+
+
+def test_a_search_names_a_model_and_says_what_it_lacks(call: Call) -> None:
+    found = read_json(call, "search", "small", "late payment", "--k", "3")
+    assert [hit["rank"] for hit in found["hits"]] == [1, 2]
+    alone = read_json(call, "search", "small", "late payment", "--system", "base", "--reranker", "cross")
+    assert (alone["hits"], "24 of 24 documents are not embedded" in alone["note"]) == ([], True)
+    assert "are not embedded" in call("search", "small", "late payment", "--system", "base")[1]
+    assert call("search", "small", "late payment", "--reranker", "cross")[2].startswith("pairsmith: No worker is running")
+    assert call("search", "small", "late payment", "--system", "bm25")[2].startswith("pairsmith: BM25 alone is not searched here.")
 
 
 def test_a_cross_encoder_is_taken_in_and_listed(call: Call, tiny_model: Path, tmp_path: Path) -> None:

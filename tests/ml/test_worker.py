@@ -26,11 +26,15 @@ from core.jobs.run_log import read_log
 from core.model import Document, Part, Run, RunKind, RunStatus
 from core.retrieval.encoder import Encoder, embed_anchors, embed_documents
 from core.retrieval.models import ensure_base_model
-from core.retrieval.query_client import EncoderAway, encode_query
+from core.retrieval.query_client import EncoderAway, encode_query, rerank_documents
 from core.retrieval.ranking import search_dense
+from core.retrieval.reranker import Reranker
+from core.retrieval.rerankers import take_reranker
+from core.retrieval.search import Hit, rerank_hits
 from core.settings import Settings
 from core.store import artefacts, corpus, open_store, projects, runs, workers
 from core.workspace import Workspace
+from tests.tiny_model import make_tiny_cross_encoder
 
 pytestmark = pytest.mark.slow
 TUNE = {"epochs": 6, "batch": 16, "learning_rate": 1e-3, "evaluations": 6, "generic_share": 0.0, "merge": False}
@@ -294,7 +298,7 @@ def ask(url: str, token: str | None, body: bytes, path: str = "/encode") -> tupl
 
 
 def test_the_warm_encoder_answers_who_has_the_token_and_nobody_else(
-    workspace: Workspace, small_project: str, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, small_project: str, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     record = ensure_base_model(workspace, small_project, str(tiny_model))
     with pytest.raises(EncoderAway, match="No worker is running"):
@@ -324,6 +328,18 @@ def test_the_warm_encoder_answers_who_has_the_token_and_nobody_else(
         monkeypatch.delenv("no_proxy", raising=False)
         monkeypatch.delenv("NO_PROXY", raising=False)
         assert np.allclose(encode_query(workspace, small_project, record, "payment"), wanted[0], atol=1e-5)
+        cross = take_reranker(workspace, small_project, str(make_tiny_cross_encoder(tmp_path / "cross", tiny_model)))
+        with workspace.store.read() as conn:
+            documents = corpus.get_documents(conn, small_project, ["d7", "d2", "d5"])
+        scores = Reranker(cross.location).score([("payment", documents[item].content) for item in ("d7", "d2", "d5")])
+        assert np.allclose(rerank_documents(workspace, small_project, cross.name, "payment", ["d7", "d2", "d5"]), scores, atol=1e-5)
+        hits = rerank_hits(workspace, small_project, cross.id, "payment", [Hit(documents[item], place, 0.5) for place, item in enumerate(documents, 1)])
+        order = np.array(["d7", "d2", "d5"])[np.argsort(-scores)].tolist()
+        assert [(hit.rank, hit.document.id) for hit in hits] == list(enumerate(order, start=1))
+        with pytest.raises(EncoderAway, match="has no document 'gone'"):
+            rerank_documents(workspace, small_project, cross.name, "payment", ["gone"])
+        with pytest.raises(EncoderAway, match="is an embedding model, no reranker"):
+            rerank_documents(workspace, small_project, record.name, "payment", ["d7"])
     finally:
         server.stop()
     with pytest.raises(EncoderAway, match="does not answer"):

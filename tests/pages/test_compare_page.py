@@ -133,7 +133,7 @@ def test_judgements_that_came_since_make_the_verdict_stale_and_measuring_again_i
     next(button for button in app.button if button.label == "Measure again").click().run()
     with workspace.store.read() as conn:
         queued = runs.list_runs(conn, measured, kind=RunKind.EVALUATE)
-    assert [(run.status, run.config) for run in queued] == [(RunStatus.QUEUED, {"systems": ["base", TUNED], "part": "test"})]
+    assert [(run.status, run.config) for run in queued] == [(RunStatus.QUEUED, EvaluateOptions(["base", TUNED]).to_json())]
     assert not app.exception
 
 
@@ -165,7 +165,7 @@ def test_several_models_measured_on_the_same_anchors_are_said_to_flatter_the_bes
         artefacts.put_evaluation(conn, measured, Evaluation("other", "d" * 64, "d" * 64, "all", {}, 12, 0, None, 1.0), {})
     app = open_screen("compare")
     assert any("2 tuned models were measured on these held-out anchors, 2 looks in all" in caption.value for caption in app.caption)
-    assert {metric.label: metric.value for metric in app.metric}["Looks at the test part"] == "2 by 2 models"
+    assert {metric.label: metric.value for metric in app.metric}["Looks at the held-out part"] == "2 by 2 models"
 
 
 def test_while_documents_are_embedded_the_run_is_watched_once_for_both_models(
@@ -220,7 +220,7 @@ def test_every_system_is_a_column_with_cost_verdict_and_notes(open_screen: OpenS
     assert table.loc["Added by reranking"].tolist()[:4] == ["—", "—", "—", "40.0 ms"]
     assert table.loc["Best by reranking"].tolist()[3] == "0.900"
     assert table.loc["Index a document"].tolist()[0] == "128 bytes"
-    assert "Adjusted for 3 comparisons (Holm)" in table.loc["p", "What it says"]
+    assert "Adjusted for 3 comparisons (Holm)" in table.loc["p-value", "What it says"]
     assert "Base + rerank: Note of Base + rerank." in [item.value for item in app.text]
     assert "look number 2" in " ".join(item.value for item in app.caption)
     assert any("conditions of a better system are met" in item.label for item in app.expander)
@@ -282,11 +282,11 @@ def test_holes_go_into_the_review_queue_in_one_click_and_their_judgements_make_t
         corpus.set_parts(conn, "small", {f"a{n}": Part.TEST for n in range(12)})
     assert apply_events(workspace, "small", "local", [event]).stored == ["hole-event-1"]
     app = open_screen("compare")
-    assert "1 judgements of the measured anchors changed since." in app.warning[0].value
+    assert "1 judgement of the measured anchors changed since." in app.warning[0].value
     next(button for button in app.button if button.label == "Measure again").click().run()
     with workspace.store.read() as conn:
         queued = runs.list_runs(conn, "small", kind=RunKind.EVALUATE)[0]
-    assert queued.config == {"systems": ["base", TUNED, "bm25", "base+rerank"], "part": "test", "reranker": "folder", "depth": 20, "send": False}
+    assert queued.config == EvaluateOptions(["base", TUNED, "bm25", "base+rerank"], reranker="folder", depth=20).to_json()
 
 
 def test_where_the_figures_come_from_is_listed(open_screen: OpenScreen, columns: str) -> None:

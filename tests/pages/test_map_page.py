@@ -146,11 +146,11 @@ def test_a_map_of_the_base_alone_has_one_panel_and_no_flag(open_screen: OpenScre
     assert [annotation["text"] for annotation in read_figure(app)["layout"]["annotations"]] == ["Base"]
 
 
-def test_a_newer_tuned_model_is_offered_a_map(open_screen: OpenScreen, small_project: str, workspace: Workspace) -> None:
+def test_a_tuned_model_that_is_not_drawn_is_offered_a_map(open_screen: OpenScreen, small_project: str, workspace: Workspace) -> None:
     add_map(workspace, SINGLE, tuned=False)
     add_model(workspace, TUNED, ModelKind.TUNED)
     app = open_screen("map")
-    assert "newest tuned model is not on this map" in app.info[0].value
+    assert "tuned model is not on this map" in app.info[0].value
     assert [button.label for button in app.button if button.label == "Draw the map"] == ["Draw the map"]
 
 

@@ -140,6 +140,22 @@ def test_a_finished_training_says_what_the_cross_encoder_adds(open_screen: OpenS
     said = " ".join(item.value for item in app.markdown)
     assert "On 77 held-out anchors NDCG@5 is 0.410 in the base model's order and 0.487 in the cross-encoder's: +0.077" in said
     assert not app.button(key="reranker_train").disabled
+    assert not app.warning
+
+
+def test_a_cross_encoder_s_figures_are_marked_as_stale_when_what_they_rest_on_changed(
+    open_screen: OpenScreen, workspace: Workspace, tuned_model: ModelRecord
+) -> None:
+    facts = {"part": "test", "last_seq": 0, "corpus_revision": -1, "base_id": "b" * 64}
+    with workspace.store.write() as conn:
+        run_id = runs.add_run(conn, "small", RunKind.RERANKER, {})
+        run = runs.claim_run(conn, "a-worker", lease_s=30)
+        assert run is not None
+        runs.finish_run(conn, run_id, run.attempt, RunStatus.SUCCEEDED, result=OUTCOME | {"test": OUTCOME["test"] | {"facts": facts}})
+    app = open_screen("models")
+    assert not app.exception
+    assert "The documents changed since." in app.warning[0].value
+    assert "training again measures anew" in app.warning[0].value
 
 
 def test_a_cross_encoder_is_taken_in_listed_and_offered_and_what_is_none_is_refused(

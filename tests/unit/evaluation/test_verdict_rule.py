@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import ir_measures
 import numpy as np
@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.evaluation.measures import average, score_ranking
-from core.evaluation.significance import Difference, _tail_share, adjust_holm, compare_scores, mean_interval
+from core.evaluation.significance import Difference, _tail_share, adjust_holm, compare_all, compare_scores, mean_interval, mean_intervals
 from core.evaluation.verdict import LEVEL, Evidence, Outcome, count_missing, find_doubts, give_verdict
 
 GOOD = Difference(0.06, 0.02, 0.1, 0.004, 100, 100, 60, 20, 20, 0.055)
@@ -53,6 +53,16 @@ def test_a_system_s_own_interval_is_that_of_its_difference_from_nothing():
     scores = {f"q{n}": n / 30 for n in range(30)}
     found = compare_scores(dict.fromkeys(scores, 0.0), scores)
     assert mean_interval(scores) == (found.low, found.high)
+
+
+@pytest.mark.parametrize("groups", [None, {f"q{n}": f"g{n // 3 if n < 24 else n}" for n in range(40)}], ids=["alone", "in groups of uneven size"])
+def test_several_systems_at_once_are_what_each_is_alone(groups: dict[str, str] | None):
+    rng = np.random.default_rng(8)
+    base, *others = ({f"q{n}": float(value) for n, value in enumerate(rng.random(40))} for _ in range(4))
+    for together, alone in zip(compare_all(base, others, groups), (compare_scores(base, other, groups) for other in others), strict=True):
+        assert asdict(together) == pytest.approx(asdict(alone))
+    assert np.array(mean_intervals([base, *others], groups)) == pytest.approx(np.array([mean_interval(item, groups) for item in (base, *others)]))
+    assert (compare_all(base, []), mean_intervals([])) == ([], [])
 
 
 def test_measures_are_those_of_ir_measures_whatever_the_order_of_the_names():

@@ -45,6 +45,10 @@ def test_the_newest_model_that_was_measured_on_the_test_part_is_the_tuned_one(wo
     assert find(workspace, TUNED) == "second-blend"
     measure(workspace, "fitted")
     assert find(workspace, TUNED) == "fitted"
+    with workspace.store.read() as conn:
+        drawn = artefacts.find_tuned(conn, "small", whole=True)
+    assert drawn is not None
+    assert drawn.name == "second-blend"
 
 
 @pytest.mark.usefixtures("small_project")

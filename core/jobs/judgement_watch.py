@@ -1,15 +1,17 @@
-"""The value meter after each batch: a worker with nothing to do looks whether a project has enough new decisions, and queues a measurement.
+"""What follows from judgements by itself: a worker with nothing to do queues the value meter after each batch, and an evaluation whose holes are judged.
 
-Cheap where nothing was judged: one look at the newest event of the log, a single read of its primary key. A measurement that failed or was cancelled is
-not tried again before another batch has come.
+Cheap where nothing was judged: one look at the newest event of the log, a single read of its primary key. A meter that failed or was cancelled is not
+tried again before another batch has come, an evaluation not at all.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from itertools import product
 
 from core.curation.stopping import FEWEST_DEVELOPMENT
+from core.evaluation.again import forget, read_due
 from core.jobs.engine import LocalEngine
 from core.model import PairsmithError, Part, RunKind
 from core.store import judgements, projects, runs, value_points
@@ -20,8 +22,8 @@ LOOK_S = 3.0
 """Seconds between two looks."""
 
 
-class MeterWatch:
-    """Looks for projects whose judgements grew by a batch. Parameters: `engine`, where to queue; `clock`, seconds that only grow."""
+class JudgementWatch:
+    """Looks for projects whose judgements make a measurement due. Parameters: `engine`, where to queue; `clock`, seconds that only grow."""
 
     def __init__(self, engine: LocalEngine, clock: Callable[[], float] = time.monotonic) -> None:
         self.engine = engine
@@ -42,9 +44,9 @@ class MeterWatch:
             found = [project.id for project in projects.list_projects(conn)]
         queued: list[str] = []
         is_busy = False
-        for project_id in found:
+        for project_id, queue_due in product(found, (self._queue_evaluation, self._queue_meter)):
             try:
-                run_id = self._queue_due(project_id)
+                run_id = queue_due(project_id)
             except PairsmithError:  # one waits or runs already: look again when it is over
                 is_busy = True
             else:
@@ -52,7 +54,16 @@ class MeterWatch:
         self._seen = self._seen if is_busy else newest
         return queued
 
-    def _queue_due(self, project_id: str) -> str | None:
+    def _queue_evaluation(self, project_id: str) -> str | None:
+        workspace = self.engine.workspace
+        settings = read_due(workspace, project_id)
+        if settings is None:
+            return None
+        run_id = self.engine.enqueue_alone(project_id, RunKind.EVALUATE, settings)
+        forget(workspace, project_id)
+        return run_id
+
+    def _queue_meter(self, project_id: str) -> str | None:
         with self.engine.workspace.store.read() as conn:
             after = value_points.newest_seq(conn, project_id)
             for run in runs.list_runs(conn, project_id, kind=RunKind.METER, limit=1):
