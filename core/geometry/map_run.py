@@ -93,15 +93,19 @@ def draw_maps(workspace: Workspace, project_id: str, base: ModelRecord, tuned: M
     return projection
 
 
+def read_references() -> list[str]:
+    """The bundled texts over everyday topics, which no tuning saw."""
+    lines = sample_data.REFERENCE_TEXTS.read_text(encoding="utf-8").splitlines()
+    return [json.loads(line)["text"] for line in lines if line.strip()]
+
+
 def _report(
     workspace: Workspace, project_id: str, records: tuple[ModelRecord, ModelRecord], documents: Sequence[Document], vectors: tuple[Floats, Floats]
 ) -> dict[str, Any]:
     """The report on a seeded sample of at most `MAX_DOCUMENTS`, hotspots by document id and with their terms."""
     rows = sample_rows(len(documents), MAX_DOCUMENTS)
     ids = [documents[row].id for row in rows]
-    lines = sample_data.REFERENCE_TEXTS.read_text(encoding="utf-8").splitlines()
-    texts = [json.loads(line)["text"] for line in lines if line.strip()]
-    references = [embed_texts(workspace, record, texts, prompt=record.document_prompt) for record in records]
+    references = [embed_texts(workspace, record, read_references(), prompt=record.document_prompt) for record in records]
     report = find_clumps(
         np.asarray(vectors[0][rows]),
         np.asarray(vectors[1][rows]),

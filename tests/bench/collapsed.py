@@ -15,6 +15,8 @@ import numpy as np
 from sentence_transformers import SentenceTransformer
 
 MISTAKES = ("alike", "same-class", "one-point")
+NEARBY = 20
+"""Classes made of documents that have none."""
 
 
 def choose_pairs(mistake: str, answers: Sequence[tuple[str, str]], classes: Mapping[str, Sequence[str]], *, n: int, seed: int = 0) -> list[tuple[str, str]]:
@@ -54,7 +56,7 @@ def pull_together(model: SentenceTransformer, pairs: Sequence[tuple[str, str]], 
     model.eval()
 
 
-def group_by_nearness(texts: Sequence[str], vectors: np.ndarray, *, groups: int, seed: int = 0) -> dict[str, list[str]]:
+def group_by_nearness(texts: Sequence[str], vectors: np.ndarray, *, groups: int = NEARBY, seed: int = 0) -> dict[str, list[str]]:
     """Classes for texts that have none: k-means of their `vectors` (n, d)."""
     from sklearn.cluster import KMeans
 
