@@ -15,9 +15,9 @@ from core.store import artefacts
 from pages._ui.charts import MAX_POINTS
 from pages._ui.clumps import show_comparison, show_flag, show_search, show_single
 from pages._ui.map_chart import draw_map
-from pages._ui.map_colours import choose_colours, list_values
+from pages._ui.map_colours import choose_colours, list_known
 from pages._ui.map_controls import PASSAGE, Chosen, choose_anchor, choose_view, search_map
-from pages._ui.map_data import load_layout, load_outlines, load_standing
+from pages._ui.map_data import load_documents, load_layout, load_standing
 from pages._ui.map_passage import draw_passage
 from pages._ui.map_points import MapPoints, choose_points
 from pages._ui.map_side import chart_key, chosen_document, chosen_lasso, draw_hotspots, keep_choice, show_around, show_chosen, show_lasso
@@ -61,9 +61,9 @@ def offer_start(page: Page, *, primary: bool = False) -> None:
 def gather_points(page: Page, projection: Projection, path: Path, chosen: Chosen) -> tuple[MapPoints, list[str], str, str]:
     """What is drawn, the values in colour, the view and what a drag does, by the controls that this draws."""
     figures, layout = projection.figures, load_layout(str(path))
-    outlines, ids = load_outlines(page, str(path)), load_layout(str(path))["ids"].tolist()
-    fields = len({name for document in outlines.values() for name in document.fields})
-    values, shown = choose_colours(list_values(ids, outlines, load_standing(page), figures, layout), fields)
+    documents = load_documents(page, str(path))
+    ids = documents.ids
+    values, shown = choose_colours(documents.fields, list_known(ids, load_standing(page), figures, layout), len(ids))
     found = search_map(page)
     view, density, drag = choose_view(layout)
     most = POINTS_DRAWN
@@ -79,7 +79,7 @@ def gather_points(page: Page, projection: Projection, path: Path, chosen: Chosen
         base=layout[sides[0]][rows],
         tuned=layout[sides[1]][rows] if len(sides) > 1 else None,
         values=[values[row] for row in rows],
-        hover=[escape_hover(f"{ids[row]} · {outlines[ids[row]].content}" if ids[row] in outlines else ids[row], 90) for row in rows],
+        hover=[documents.hover[row] for row in rows],
         hotspots=hotspots,
         answers=chosen.answers,
         found=found,
@@ -97,7 +97,7 @@ def draw_maps(page: Page, projection: Projection, path: Path) -> None:
     points, shown, view, drag = gather_points(page, projection, path, chosen)
     maps, side = st.columns([5, 2], gap="medium")
     with side:
-        show_lasso(page, projection, load_outlines(page, str(path)))
+        show_lasso(page, projection, load_documents(page, str(path)).outlines)
         document = show_chosen(page, chosen.answers)
     draw = draw_passage if view == PASSAGE else draw_map
     with maps:
@@ -146,7 +146,7 @@ if newest is not None:
     file = find_layout(page.workspace, newest)
     if newest.tuned_id is None:
         st.caption("Only the base model is on this map: whether a tuned model clumps can be told once one is drawn beside it.")
-        show_single(newest.figures.get("base", {}))
+        show_single(newest.figures.get("base", {}), newest.figures.get("random", {}))
     else:
         show_flag(dict(newest.figures))
     if file.exists():
