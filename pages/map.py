@@ -63,8 +63,9 @@ def gather_points(page: Page, projection: Projection, path: Path, chosen: Chosen
     figures, layout = projection.figures, load_layout(str(path))
     documents = load_documents(page, str(path))
     ids = documents.ids
-    values, shown = choose_colours(documents.fields, list_known(ids, load_standing(page), figures, layout), len(ids))
-    found = search_map(page)
+    colours, search = st.columns(2)
+    found = search_map(page, search)
+    values, shown = choose_colours(colours, documents.fields, list_known(ids, load_standing(page), figures, layout), len(ids))
     view, density, drag = choose_view(layout)
     most = POINTS_DRAWN
     if len(ids) > POINTS_DRAWN:

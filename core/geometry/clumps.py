@@ -120,7 +120,7 @@ def find_clumps(
     figures: dict[str, Any] = {"n": len(base), "documents": _compare(base, tuned, seed, near)}
     if reference_base is not None and reference_tuned is not None:
         figures["reference"] = _compare(reference_base, reference_tuned, seed)
-    figures["neighbour_overlap"] = float(neighbour_overlap(near[0].rows, near[1].rows).mean()) if len(base) > K else math.nan
+    figures["neighbour_overlap"] = figures["documents"]["neighbour_overlap"]
     figures["neighbour_recall"] = {"base": near[0].recall, "tuned": near[1].recall}
     spaces = {"base": describe_space(base, near[0]), "tuned": describe_space(tuned, near[1]), "random": describe_random(len(base), base.shape[1], seed=seed)}
     figures["absolute"] = spaces
@@ -177,6 +177,7 @@ def _compare(base: Floats, tuned: Floats, seed: int, near: tuple[Neighbours, Nei
         "mean_cosine": {"base": mean_cosine(base), "tuned": mean_cosine(tuned)},
         "participation_ratio": asdict(_ratio(participation_ratio(tuned) / participation_ratio(base), participation_ratio, base, tuned, halves)),
         "relative_contrast": asdict(_ratio(contrast, relative_contrast, base, tuned, halves)),
+        "neighbour_overlap": float(neighbour_overlap(before.rows, after.rows).mean()) if len(base) > K else math.nan,
     }
 
 

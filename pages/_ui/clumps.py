@@ -39,6 +39,7 @@ def show_comparison(figures: Mapping[str, Any]) -> None:
             "Relative contrast": [_share(space["relative_contrast"]) for _, space in spaces],
             "Mean cosine, base": [space["mean_cosine"]["base"] for _, space in spaces],
             "Mean cosine, tuned": [space["mean_cosine"]["tuned"] for _, space in spaces],
+            "Neighbours kept": [_percent(space.get("neighbour_overlap")) for _, space in spaces],
         }
     )
     config = {
@@ -47,6 +48,7 @@ def show_comparison(figures: Mapping[str, Any]) -> None:
         "Relative contrast": st.column_config.TextColumn(help=f"{_RC} With its 95 % interval."),
         "Mean cosine, base": st.column_config.NumberColumn(format="%.3f", help=_MC),
         "Mean cosine, tuned": st.column_config.NumberColumn(format="%.3f", help=_MC),
+        "Neighbours kept": st.column_config.TextColumn(help="Share of a text's ten nearest neighbours that both models agree on, on average."),
     }
     st.caption("Participation ratio and relative contrast are given as a share of the base's, with their 95 % intervals.")
     st.dataframe(table, hide_index=True, column_config=config, alt="Clumping figures of documents and general language, tuned against base")

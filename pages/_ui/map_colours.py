@@ -44,8 +44,8 @@ def word_kept(share: float) -> str:
     return next(word for least, word in _BINS if share < least)
 
 
-def choose_colours(fields: Mapping[str, Coloured], known: Mapping[str, Values], count: int) -> tuple[Sequence[str], list[str]]:
-    """The value of what was chosen for each of `count` documents, and the values to colour.
+def choose_colours(place: Any, fields: Mapping[str, Coloured], known: Mapping[str, Values], count: int) -> tuple[Sequence[str], list[str]]:
+    """The value of what was chosen, at `place`, for each of `count` documents, and the values to colour, chosen below.
 
     A field that has the name of something known is offered under another. Starts with the field of 5 to 60 values that has the most.
     """
@@ -53,9 +53,8 @@ def choose_colours(fields: Mapping[str, Coloured], known: Mapping[str, Values], 
     sizes = {name: len(coloured.ranked) for name, coloured in named.items()}
     usual = max((name for name in named if 5 <= sizes[name] <= 60), key=lambda name: (sizes[name], name), default=NO_FIELD)
     options = [NO_FIELD, *named, *known]
-    field, choice = st.columns([2, 5])
     text = f"A field of the documents, or what is known of them. The same value has the same colour on both maps. Neighbours are the {K} nearest."
-    name = field.selectbox("Colour by", options, index=options.index(usual), key="map_colour", help=text)
+    name = place.selectbox("Colour by", options, index=options.index(usual), key="map_colour", help=text)
     if name == NO_FIELD:
         return [""] * count, []
     coloured = named.get(name) or colour(known[name]())
@@ -63,7 +62,7 @@ def choose_colours(fields: Mapping[str, Coloured], known: Mapping[str, Values], 
     if len(coloured.ranked) > LISTED:
         text += f" The {LISTED} most frequent of {len(coloured.ranked):,} values are listed."
     usually = list(coloured.ranked[: len(PALETTE)])
-    shown = choice.multiselect("Values in colour", coloured.ranked[:LISTED], default=usually, max_selections=len(PALETTE), key=f"map_values_{name}", help=text)
+    shown = st.multiselect("Values in colour", coloured.ranked[:LISTED], default=usually, max_selections=len(PALETTE), key=f"map_values_{name}", help=text)
     return coloured.values, shown
 
 

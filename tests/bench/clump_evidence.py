@@ -21,13 +21,12 @@ from typing import Any
 import numpy as np
 
 from core.workspace import replace_file
-from tests.bench.collapsed import MISTAKES
+from tests.bench.collapsed import EPOCHS, LEARNING_RATE, MAX_LENGTH, MISTAKES, PAIRS
 from tests.bench.quality.__main__ import Cell, cell_path, list_missing, list_present, run_cell
 
 HEALTHY = {"ours": range(3), "article": range(3), "guided": range(1)}
 """Recipes of the quality benchmark and their seeds: the article's has another rate, more epochs, random negatives, no blending and no mixing."""
-COLLAPSED = {"pairs": 400, "epochs": 3, "learning_rate": 1e-4, "max_length": 128}
-"""What the mistakes are trained with: enough for the embedded default to collapse."""
+COLLAPSED = {"pairs": PAIRS, "epochs": EPOCHS, "learning_rate": LEARNING_RATE, "max_length": MAX_LENGTH}
 COLLECTIONS = ("sample", "cranfield")
 
 
@@ -132,10 +131,7 @@ def train_collapsed(data: Any, mistake: str, folder: Path) -> None:
         texts = list(contents.values())
         classes = group_by_nearness(texts, Encoder(data.base).encode(texts, data.base.document_prompt))
     model = load_transformer(data.base)
-    model.max_seq_length = COLLAPSED["max_length"]
-    pairs = choose_pairs(mistake, answers, classes, n=int(COLLAPSED["pairs"]))
-    pull_together(model, pairs, epochs=int(COLLAPSED["epochs"]), learning_rate=COLLAPSED["learning_rate"])
-    model.max_seq_length = data.base.max_length
+    pull_together(model, choose_pairs(mistake, answers, classes))
     model.save(str(folder), create_model_card=False)
 
 
