@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import plotly.graph_objects as go
@@ -13,6 +14,7 @@ from core.geometry.stored_map import find_layout, newest_map
 from core.model import ModelKind, Projection, RunKind, RunStatus
 from core.store import artefacts
 from pages._ui.charts import MAX_POINTS
+from pages._ui.clump_story import read_story
 from pages._ui.clumps import show_comparison, show_flag, show_search, show_single
 from pages._ui.map_chart import draw_map
 from pages._ui.map_colours import choose_colours, list_known
@@ -144,6 +146,7 @@ with page.workspace.store.read() as connection:
     newest = newest_map(connection, page.project_id)
 is_offered = offer_drawing(page, newest)
 if newest is not None:
+    newest = replace(newest, figures=read_story(page, newest))
     file = find_layout(page.workspace, newest)
     if newest.tuned_id is None:
         st.caption("Only the base model is on this map: whether a tuned model clumps can be told once one is drawn beside it.")

@@ -135,9 +135,8 @@ def find_clumps(
     effect = measure_effect(scores, hotspots) if scores and scores.base.keys() & scores.tuned.keys() else None
     verdict, reasons = apply_rule(figures, hotspots, same_dimension=base.shape[1] == tuned.shape[1], gap=gaps.get("tuned"), effect=effect)
     if effect is not None:
-        figures["ndcg@5"] = _tell(effect.overall)
-    answered = [{"anchors": here.n, "ndcg@5": _tell(here)} if here else {"anchors": 0} for here in effect.hotspots] if effect else []
-    return ClumpReport(verdict, reasons, figures, hotspots, duplicates, shown, answered)
+        figures["ndcg@5"] = tell_difference(effect.overall)
+    return ClumpReport(verdict, reasons, figures, hotspots, duplicates, shown, tell_answered(effect))
 
 
 def measure_effect(scores: SearchScores, hotspots: Sequence[Hotspot]) -> Effect:
@@ -151,8 +150,14 @@ def measure_effect(scores: SearchScores, hotspots: Sequence[Hotspot]) -> Effect:
     return Effect(compare_scores(scores.base, scores.tuned, scores.groups), here)
 
 
-def _tell(difference: Difference) -> dict[str, float]:
+def tell_difference(difference: Difference) -> dict[str, float]:
+    """A change with its interval as plain values."""
     return {"gain": difference.gain, "low": difference.low, "high": difference.high}
+
+
+def tell_answered(effect: Effect | None) -> list[dict[str, Any]]:
+    """For each hotspot how many anchors are answered there and what they gained; empty where nothing is known of search."""
+    return [{"anchors": here.n, "ndcg@5": tell_difference(here)} if here else {"anchors": 0} for here in effect.hotspots] if effect else []
 
 
 def _drop_duplicates(base: Floats) -> NDArray[np.int64]:

@@ -12,9 +12,10 @@ import numpy as np
 import sample_data
 from core.geometry.clumps import MAX_DOCUMENTS, SearchScores, find_clumps
 from core.geometry.control import describe_random, describe_space
+from core.geometry.held_out import read_scores
 from core.geometry.nearest import find_neighbours
 from core.geometry.neighbours import K, Neighbours, neighbour_overlap
-from core.geometry.project_search import read_scores, read_search
+from core.geometry.project_search import read_search
 from core.geometry.projection import MAX_POINTS, NEIGHBOURS, align_layout, displacement, draw_base, draw_tuned, measure_noise, place_between, sample_rows
 from core.geometry.stored_map import VIEWS
 from core.geometry.terms import name_groups
@@ -137,7 +138,7 @@ def _report(
         reference_base=references[0],
         reference_tuned=references[1],
         search=read_search(workspace, project_id, records, documents, vectors),
-        scores=read_scores(workspace, project_id, records, {document_id: row for row, document_id in enumerate(ids)}) or NO_SCORES,
+        scores=read_scores(workspace, project_id, (records[0].id, records[1].id), {document_id: row for row, document_id in enumerate(ids)}) or NO_SCORES,
     )
     inside = {row for spot in report.hotspots for row in spot.rows}
     groups = [[documents[rows[row]].content for row in spot.rows] for spot in report.hotspots]

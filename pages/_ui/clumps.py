@@ -8,14 +8,15 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from core.evaluation.report_clumping import TRUTH, WORDS
+
 FLAGS = {
-    "green": (st.success, ":material/check_circle:", "No clumping"),
-    "note": (st.info, ":material/info:", "No clumping, but scores shifted"),
-    "amber": (st.warning, ":material/warning:", "Look closer: part of the space drew together"),
-    "red": (st.error, ":material/error:", "Clumped: the model tells documents apart less well"),
-    "none": (st.info, ":material/help:", "No verdict on clumping"),
+    "green": (st.success, ":material/check_circle:", WORDS["green"]),
+    "note": (st.info, ":material/info:", WORDS["note"]),
+    "amber": (st.warning, ":material/warning:", WORDS["amber"]),
+    "red": (st.error, ":material/error:", WORDS["red"]),
+    "none": (st.info, ":material/help:", WORDS["none"]),
 }
-TRUTH = "The verdict is computed in the original space; the map only shows where."
 _PR = "How many directions of the space carry the spread of the texts. A share well under 100 % of the base's means the space collapsed."
 _RC = "How much nearer a text's neighbours are than any other text. Well under 100 % of the base's means neighbours no longer stand out."
 _MC = "Mean cosine of all pairs. A shift alone moves scores, not the order: it matters where fixed cut-offs are used."
