@@ -14,8 +14,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from core.geometry.nearest import find_neighbours
 from core.geometry.neighbours import K, Neighbours
@@ -42,6 +40,9 @@ def find_hotspots(base: Floats, tuned: Floats, near: tuple[Neighbours, Neighbour
     `base` (n, d) and `tuned` (n, e) float32, the same documents in the same order, rows L2-normalised. `near`: the
     neighbours of both, where they are known already.
     """
+    from scipy.sparse import coo_array  # here, since pages read the rule and need no graph
+    from scipy.sparse.csgraph import connected_components
+
     near = near or (find_neighbours(base), find_neighbours(tuned))
     before, after = near[0].radius, near[1].radius
     if np.isnan(before).any() or total_spread(tuned) < COLLAPSED:

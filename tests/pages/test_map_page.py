@@ -98,13 +98,7 @@ def test_every_flag_has_its_own_word(open_screen: OpenScreen, small_project: str
 def test_both_maps_are_drawn_in_one_figure_with_hotspots_as_diamonds(open_screen: OpenScreen, mapped: str) -> None:
     figure = read_figure(open_screen("map"))
     assert [annotation["text"] for annotation in figure["layout"]["annotations"]] == ["Base", "Tuned"]
-    diamonds = {
-        item
-        for trace in figure["data"]
-        if "customdata" in trace
-        for item, symbol in zip(trace["customdata"], trace["marker"]["symbol"], strict=True)
-        if symbol == "diamond"
-    }
+    diamonds = {item for trace in figure["data"] if trace["marker"]["symbol"] == "diamond" for item in trace.get("customdata", ())}
     assert diamonds == {"d1", "d13"}
 
 
