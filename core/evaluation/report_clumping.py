@@ -14,7 +14,7 @@ from core.evaluation.report_charts import BLUE, VERMILLION
 WORDS = {
     "green": "No clumping",
     "note": "No clumping, but scores shifted",
-    "amber": "Look closer: part of the space drew together",
+    "amber": "Look closer: documents drew together or answers got lost",
     "red": "Clumped: the model tells documents apart less well",
     "none": "No verdict on clumping",
 }

@@ -103,7 +103,7 @@ def test_a_report_carries_the_map_and_its_figures_with_text_escaped(workspace: W
     assert report["clumping"]["verdict"] == "amber"
     assert report["clumping"]["map"]["in_hotspot"].count(True) == 2
     page = "".join(render_clumping(report["clumping"], ("Base", "Tuned")))
-    assert "Look closer: part of the space drew together" in page
+    assert "Look closer: documents drew together or answers got lost" in page
     assert "Showing 24 of 24 documents. A document moves 25% with tuning and 12% by chance of the map&#x27;s radius." in page.replace("'s", "&#x27;s")
     assert "&lt;script&gt;" in page
     assert HOSTILE not in page
