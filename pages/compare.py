@@ -12,6 +12,7 @@ from core.model import ModelKind, ModelRecord, RunKind
 from core.store import artefacts
 from pages._ui.before_after import QUERY_TAB, draw_telling, show_query
 from pages._ui.change_table import draw_anchors
+from pages._ui.clump_story import show_clump_line
 from pages._ui.evaluate_form import draw_form
 from pages._ui.figures import draw_figures
 from pages._ui.holes_panel import draw_holes
@@ -141,6 +142,8 @@ else:
         show_verdict(found.view["verdict"], large=True)
         show_doubts(found.view)
         draw_rule(found.view)
+        if tuned_model:
+            show_clump_line(page, tuned_model)
     if tuned_model:
         offer_measuring(page, tuned_model, found)
     if found or tuned_model:

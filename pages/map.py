@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import plotly.graph_objects as go
@@ -13,11 +14,12 @@ from core.geometry.stored_map import find_layout, newest_map
 from core.model import Projection, RunKind, RunStatus
 from core.store import artefacts
 from pages._ui.charts import MAX_POINTS
+from pages._ui.clump_story import read_story
 from pages._ui.clumps import show_comparison, show_flag, show_search, show_single
 from pages._ui.map_chart import draw_map
-from pages._ui.map_colours import choose_colours, list_values
+from pages._ui.map_colours import choose_colours, list_known
 from pages._ui.map_controls import PASSAGE, Chosen, choose_anchor, choose_view, search_map
-from pages._ui.map_data import load_layout, load_outlines, load_standing
+from pages._ui.map_data import load_documents, load_layout, load_standing
 from pages._ui.map_passage import draw_passage
 from pages._ui.map_points import MapPoints, choose_points
 from pages._ui.map_side import chart_key, chosen_document, chosen_lasso, draw_hotspots, keep_choice, show_around, show_chosen, show_lasso
@@ -61,10 +63,11 @@ def offer_start(page: Page, *, primary: bool = False) -> None:
 def gather_points(page: Page, projection: Projection, path: Path, chosen: Chosen) -> tuple[MapPoints, list[str], str, str]:
     """What is drawn, the values in colour, the view and what a drag does, by the controls that this draws."""
     figures, layout = projection.figures, load_layout(str(path))
-    outlines, ids = load_outlines(page, str(path)), load_layout(str(path))["ids"].tolist()
-    fields = len({name for document in outlines.values() for name in document.fields})
-    values, shown = choose_colours(list_values(ids, outlines, load_standing(page), figures, layout), fields)
-    found = search_map(page)
+    documents = load_documents(page, str(path))
+    ids = documents.ids
+    colours, search = st.columns(2)
+    found = search_map(page, search)
+    values, shown = choose_colours(colours, documents.fields, list_known(ids, load_standing(page), figures, layout), len(ids))
     view, density, drag = choose_view(layout)
     most = POINTS_DRAWN
     if len(ids) > POINTS_DRAWN:
@@ -79,7 +82,7 @@ def gather_points(page: Page, projection: Projection, path: Path, chosen: Chosen
         base=layout[sides[0]][rows],
         tuned=layout[sides[1]][rows] if len(sides) > 1 else None,
         values=[values[row] for row in rows],
-        hover=[escape_hover(f"{ids[row]} · {outlines[ids[row]].content}" if ids[row] in outlines else ids[row], 90) for row in rows],
+        hover=[documents.hover[row] for row in rows],
         hotspots=hotspots,
         answers=chosen.answers,
         found=found,
@@ -97,7 +100,7 @@ def draw_maps(page: Page, projection: Projection, path: Path) -> None:
     points, shown, view, drag = gather_points(page, projection, path, chosen)
     maps, side = st.columns([5, 2], gap="medium")
     with side:
-        show_lasso(page, projection, load_outlines(page, str(path)))
+        show_lasso(page, projection, load_documents(page, str(path)).outlines)
         document = show_chosen(page, chosen.answers)
     draw = draw_passage if view == PASSAGE else draw_map
     with maps:
@@ -143,10 +146,11 @@ with page.workspace.store.read() as connection:
     newest = newest_map(connection, page.project_id)
 is_offered = offer_drawing(page, newest)
 if newest is not None:
+    newest = replace(newest, figures=read_story(page, newest))
     file = find_layout(page.workspace, newest)
     if newest.tuned_id is None:
         st.caption("Only the base model is on this map: whether a tuned model clumps can be told once one is drawn beside it.")
-        show_single(newest.figures.get("base", {}))
+        show_single(newest.figures.get("base", {}), newest.figures.get("random", {}))
     else:
         show_flag(dict(newest.figures))
     if file.exists():

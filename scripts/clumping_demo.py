@@ -27,7 +27,7 @@ from core.retrieval.vectors import Floats
 from pages._ui.map_chart import draw_map
 from pages._ui.map_points import MapPoints, rank_values
 from pages._ui.text import escape_hover
-from tests.bench.collapsed import choose_pairs, pull_together
+from tests.bench.collapsed import EPOCHS, LEARNING_RATE, PAIRS, choose_pairs, pull_together
 
 
 def main() -> int:
@@ -35,9 +35,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m scripts.clumping_demo", description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("build/clumping-demo"))
     parser.add_argument("--model", default=EMBEDDED_DEFAULT, help="the base model")
-    parser.add_argument("--pairs", type=int, default=1_000)
-    parser.add_argument("--epochs", type=int, default=3)
-    parser.add_argument("--rate", type=float, default=5e-5)
+    parser.add_argument("--pairs", type=int, default=PAIRS)
+    parser.add_argument("--epochs", type=int, default=EPOCHS)
+    parser.add_argument("--rate", type=float, default=LEARNING_RATE)
     chosen = parser.parse_args()
     bundle = read_beir(sample_data.CONTRACTS)
     texts = [document.content for document in bundle.documents]

@@ -18,6 +18,7 @@ from core.evaluation.options import DEFAULT_DEPTH, EvaluateOptions
 from core.evaluation.report import build_report, write_report
 from core.evaluation.slices import slice_scores
 from core.evaluation.uploaded import bring_vectors, list_vectors
+from core.geometry.story import add_to_report
 from core.model import PairsmithError, RunKind
 from core.retrieval.sending import plan_evaluation
 
@@ -126,7 +127,7 @@ def report(
 ) -> None:
     """Write a comparison as one HTML file that needs no network, and as JSON."""
     workspace = open_project(project)
-    found = build_report(workspace, project, run_id=run or None, system=system or None, now=time.time())
+    found = add_to_report(workspace, project, build_report(workspace, project, run_id=run or None, system=system or None, now=time.time()))
     files = [str(path) for path in write_report(found, out.expanduser())]
     Out(json).show({"project": project, "run": found["run"]["id"], "system": found["system"], "files": files}, "\n".join(files))
 

@@ -9,6 +9,8 @@ from typing import Any
 from core.model import PairsmithError, Part
 
 PARTS = ("all", *Part)
+RERANK = "+rerank"
+"""How the name of a system ends whose list a cross-encoder reorders."""
 MIN_DEPTH, MAX_DEPTH, DEFAULT_DEPTH = 20, 50, 50
 """How many documents a reranker may read, and does."""
 

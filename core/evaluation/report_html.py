@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from core.evaluation.report_charts import draw_change_bars, draw_interval_rows
+from core.evaluation.report_clumping import render_clumping
 
 STYLE = """
 :root{color-scheme:light dark}
@@ -59,6 +60,7 @@ def render_html(report: Mapping[str, Any]) -> str:
         draw_interval_rows(report["systems"]),
         _draw_systems(report),
         _draw_holes(report["holes"]),
+        *render_clumping(report.get("clumping"), names),
         "<h2>Anchor by anchor</h2>",
         draw_change_bars([item["difference"] for item in report["anchors"]]),
         _draw_anchors(report["anchors"], names),

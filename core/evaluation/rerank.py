@@ -13,7 +13,8 @@ from typing import Protocol
 import numpy as np
 
 from core.evaluation.measures import Qrels, Ranking
-from core.evaluation.systems import RERANK, Answer, Opener, System, Task, open_system, time_queries
+from core.evaluation.options import RERANK
+from core.evaluation.systems import Answer, Opener, System, Task, open_system, time_queries
 from core.retrieval.vectors import Floats
 from core.workspace import Workspace
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from core.evaluation.measures import DEPTH, Ranking
+from core.evaluation.options import RERANK
 from core.model import Anchor, Document, ModelKind, ModelRecord, NotFound, PairsmithError
 from core.retrieval.encoder import Encoder, embed_anchors, embed_documents
 from core.retrieval.lexical import open_lexical
@@ -30,7 +31,6 @@ BASE = "base"
 TUNED = "tuned"
 UNBLENDED = "unblended"
 ADAPTER = "adapter"
-RERANK = "+rerank"
 TIMED_QUERIES = 10
 """Anchors that are asked one by one to time a query."""
 

@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 
 from core.evaluation.significance import Difference, compare_scores
 from core.geometry.contrast import relative_contrast
+from core.geometry.control import describe_random, describe_space
 from core.geometry.gap import Questions, measure_gap
 from core.geometry.hotspots import Hotspot, find_hotspots
-from core.geometry.neighbours import K, neighbour_distances, neighbour_overlap
+from core.geometry.nearest import find_neighbours
+from core.geometry.neighbours import K, Neighbours, neighbour_overlap
 from core.geometry.offset import mean_cosine
 from core.geometry.participation import participation_ratio
 from core.geometry.rule import Effect, apply_rule
@@ -114,29 +116,27 @@ def find_clumps(
     kept = _drop_duplicates(base)
     duplicates = np.setdiff1d(np.arange(len(base)), kept).tolist()
     base, tuned = base[kept], tuned[kept]
-    figures: dict[str, Any] = {"n": len(base), "documents": _compare(base, tuned, seed)}
+    near = find_neighbours(base, seed=seed), find_neighbours(tuned, seed=seed)
+    figures: dict[str, Any] = {"n": len(base), "documents": _compare(base, tuned, seed, near)}
     if reference_base is not None and reference_tuned is not None:
         figures["reference"] = _compare(reference_base, reference_tuned, seed)
-    figures["neighbour_overlap"] = _overlap(base, tuned)
+    figures["neighbour_overlap"] = figures["documents"]["neighbour_overlap"]
+    figures["neighbour_recall"] = {"base": near[0].recall, "tuned": near[1].recall}
+    spaces = {"base": describe_space(base, near[0]), "tuned": describe_space(tuned, near[1]), "random": describe_random(len(base), base.shape[1], seed=seed)}
+    figures["absolute"] = spaces
     gaps = {} if search is None else {"base": measure_gap(search.base, search.base_documents), "tuned": measure_gap(search.tuned, search.tuned_documents)}
     shown = {name: gap.to_json() for name, gap in gaps.items() if gap is not None}
     if len(base) < MIN_DOCUMENTS:
         reason = f"{len(base)} documents are too few for a verdict ({MIN_DOCUMENTS} are needed); the figures are shown."
         return ClumpReport("none", [reason], figures, (), duplicates, shown)
-    hotspots = [Hotspot([int(kept[row]) for row in spot.rows], spot.closer) for spot in find_hotspots(base, tuned)]
+    hotspots = [Hotspot([int(kept[row]) for row in spot.rows], spot.closer) for spot in find_hotspots(base, tuned, near)]
     if scores is None and search is not None:
         scores = search.score()
     effect = measure_effect(scores, hotspots) if scores and scores.base.keys() & scores.tuned.keys() else None
     verdict, reasons = apply_rule(figures, hotspots, same_dimension=base.shape[1] == tuned.shape[1], gap=gaps.get("tuned"), effect=effect)
     if effect is not None:
-        figures["ndcg@5"] = _tell(effect.overall)
-    answered = [{"anchors": here.n, "ndcg@5": _tell(here)} if here else {"anchors": 0} for here in effect.hotspots] if effect else []
-    return ClumpReport(verdict, reasons, figures, hotspots, duplicates, shown, answered)
-
-
-def describe_space(x: Floats) -> dict[str, float]:
-    """One model's figures, without a verdict: there is nothing to compare with."""
-    return {"n": len(x), "mean_cosine": mean_cosine(x), "participation_ratio": participation_ratio(x), "relative_contrast": relative_contrast(x)}
+        figures["ndcg@5"] = tell_difference(effect.overall)
+    return ClumpReport(verdict, reasons, figures, hotspots, duplicates, shown, tell_answered(effect))
 
 
 def measure_effect(scores: SearchScores, hotspots: Sequence[Hotspot]) -> Effect:
@@ -150,8 +150,14 @@ def measure_effect(scores: SearchScores, hotspots: Sequence[Hotspot]) -> Effect:
     return Effect(compare_scores(scores.base, scores.tuned, scores.groups), here)
 
 
-def _tell(difference: Difference) -> dict[str, float]:
+def tell_difference(difference: Difference) -> dict[str, float]:
+    """A change with its interval as plain values."""
     return {"gain": difference.gain, "low": difference.low, "high": difference.high}
+
+
+def tell_answered(effect: Effect | None) -> list[dict[str, Any]]:
+    """For each hotspot how many anchors are answered there and what they gained; empty where nothing is known of search."""
+    return [{"anchors": here.n, "ndcg@5": tell_difference(here)} if here else {"anchors": 0} for here in effect.hotspots] if effect else []
 
 
 def _drop_duplicates(base: Floats) -> NDArray[np.int64]:
@@ -166,26 +172,23 @@ def _drop_duplicates(base: Floats) -> NDArray[np.int64]:
     return np.flatnonzero(keep)
 
 
-def _compare(base: Floats, tuned: Floats, seed: int) -> dict[str, Any]:
+def _compare(base: Floats, tuned: Floats, seed: int, near: tuple[Neighbours, Neighbours] | None = None) -> dict[str, Any]:
+    """Ratios with their intervals. Half-samples are those of at most `MAX_DOCUMENTS` rows: of more rows the intervals are wider than they need be."""
     rng = np.random.default_rng(seed)
-    halves = [np.sort(rng.choice(len(base), len(base) // 2, replace=False)) for _ in range(HALF_SAMPLES)]
+    halves = [np.sort(rng.choice(len(base), min(len(base), MAX_DOCUMENTS) // 2, replace=False)) for _ in range(HALF_SAMPLES)]
+    before, after = near or (find_neighbours(base, seed=seed), find_neighbours(tuned, seed=seed))
+    contrast = relative_contrast(tuned, after) / relative_contrast(base, before)
     return {
         "mean_cosine": {"base": mean_cosine(base), "tuned": mean_cosine(tuned)},
-        "participation_ratio": asdict(_ratio(participation_ratio, base, tuned, halves)),
-        "relative_contrast": asdict(_ratio(relative_contrast, base, tuned, halves)),
+        "participation_ratio": asdict(_ratio(participation_ratio(tuned) / participation_ratio(base), participation_ratio, base, tuned, halves)),
+        "relative_contrast": asdict(_ratio(contrast, relative_contrast, base, tuned, halves)),
+        "neighbour_overlap": float(neighbour_overlap(before.rows, after.rows).mean()) if len(base) > K else math.nan,
     }
 
 
-def _ratio(measure: Callable[[Floats], float], base: Floats, tuned: Floats, halves: Sequence[NDArray[np.int64]]) -> Ratio:
+def _ratio(value: float, measure: Callable[[Floats], float], base: Floats, tuned: Floats, halves: Sequence[NDArray[np.int64]]) -> Ratio:
     """The ratio of a measure with its interval: the spread over paired half-samples without replacement (delete-half jackknife)."""
-    value = measure(tuned) / measure(base)
     ratios = [measure(tuned[half]) / measure(base[half]) for half in halves if len(half) > 20]
     logs = [math.log(ratio) if ratio > 0 else math.nan for ratio in ratios]
     error = 1.96 * float(np.std(logs, ddof=1)) if len(logs) > 1 else float("nan")
     return Ratio(value, value * math.exp(-error), value * math.exp(error))
-
-
-def _overlap(base: Floats, tuned: Floats) -> float:
-    if len(base) <= K:
-        return float("nan")
-    return float(neighbour_overlap(neighbour_distances(base)[0], neighbour_distances(tuned)[0]).mean())

@@ -5,17 +5,17 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from core.geometry.neighbours import K, local_radius
+from core.geometry.neighbours import Neighbours, local_radius
 from core.geometry.offset import mean_cosine
 from core.retrieval.vectors import Floats
 
 
-def relative_contrast(x: Floats) -> float:
+def relative_contrast(x: Floats, near: Neighbours | None = None) -> float:
     """Mean distance (1 − cosine) of all pairs over mean distance to the `K` nearest: how much nearer a neighbour is than anything.
 
     After He, Kumar and Chang 2012, "On the difficulty of nearest neighbor search". At least 1 up to noise.
+    `near`: the neighbours of `x`, where they are known already.
     """
-    near = float(np.mean(local_radius(x))) if len(x) > K else float("nan")
-    return (1 - mean_cosine(x)) / near if near > 1e-12 else float("nan")
+    radius = local_radius(x) if near is None else near.radius
+    mean = float(radius.mean()) if len(radius) else float("nan")
+    return (1 - mean_cosine(x)) / mean if mean > 1e-12 else float("nan")

@@ -14,10 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
-from core.geometry.neighbours import local_radius, neighbour_distances
+from core.geometry.nearest import find_neighbours
+from core.geometry.neighbours import K, Neighbours
 from core.geometry.offset import total_spread
 from core.retrieval.vectors import Floats
 
@@ -35,17 +34,22 @@ class Hotspot:
     closer: float
 
 
-def find_hotspots(base: Floats, tuned: Floats) -> list[Hotspot]:
+def find_hotspots(base: Floats, tuned: Floats, near: tuple[Neighbours, Neighbours] | None = None) -> list[Hotspot]:
     """The hotspots of the tuned vectors against the base ones, largest first, ties by first row.
 
-    `base` (n, d) and `tuned` (n, e) float32, the same documents in the same order, rows L2-normalised.
+    `base` (n, d) and `tuned` (n, e) float32, the same documents in the same order, rows L2-normalised. `near`: the
+    neighbours of both, where they are known already.
     """
-    before, after = local_radius(base), local_radius(tuned)
+    from scipy.sparse import coo_array  # here, since pages read the rule and need no graph
+    from scipy.sparse.csgraph import connected_components
+
+    near = near or (find_neighbours(base), find_neighbours(tuned))
+    before, after = near[0].radius, near[1].radius
     if np.isnan(before).any() or total_spread(tuned) < COLLAPSED:
         return []  # a space that is one point as a whole is the rule's matter
     delta = np.log(np.maximum(after, 1e-9) / np.maximum(before, 1e-9)) - math.log(total_spread(tuned) / total_spread(base))
     flagged = delta < HOTSPOT_LOG
-    rows, _ = neighbour_distances(tuned)
+    rows = near[1].rows[:, :K]
     left, right = np.repeat(np.arange(len(rows)), rows.shape[1]), rows.ravel()
     keep = flagged[left] & flagged[right]
     graph = coo_array((np.ones(int(keep.sum()), np.int8), (left[keep], right[keep])), shape=(len(rows), len(rows)))

@@ -10,10 +10,13 @@ from typing import Any
 import numpy as np
 
 import sample_data
-from core.geometry.clumps import MAX_DOCUMENTS, SearchScores, describe_space, find_clumps
-from core.geometry.neighbours import K, neighbour_distances, neighbour_overlap
-from core.geometry.project_search import read_scores, read_search
-from core.geometry.projection import MAX_POINTS, displacement, draw_base, draw_tuned, measure_noise, place_between, sample_rows
+from core.geometry.clumps import MAX_DOCUMENTS, SearchScores, find_clumps
+from core.geometry.control import describe_random, describe_space
+from core.geometry.held_out import read_scores
+from core.geometry.nearest import find_neighbours
+from core.geometry.neighbours import K, Neighbours, neighbour_overlap
+from core.geometry.project_search import read_search
+from core.geometry.projection import MAX_POINTS, NEIGHBOURS, align_layout, displacement, draw_base, draw_tuned, measure_noise, place_between, sample_rows
 from core.geometry.stored_map import VIEWS
 from core.geometry.terms import name_groups
 from core.model import Document, ModelRecord, PairsmithError, Projection
@@ -25,9 +28,20 @@ from core.workspace import Workspace, replace_file
 
 OnStage = Callable[[str, int, int], None]
 """Called with a message, the step and the number of steps."""
-STEPS = 6
 NO_SCORES = SearchScores({}, {}, {})
 """Before the held-out anchors were measured: development anchors choose checkpoints, so they say nothing fair of what tuning did."""
+
+
+class Steps:
+    """Tells `on_stage` which of `total` steps begins."""
+
+    def __init__(self, on_stage: OnStage, total: int) -> None:
+        self.on_stage, self.total, self.done = on_stage, total, 0
+
+    def begin(self, message: str) -> None:
+        """The next step begins."""
+        self.on_stage(message, self.done, self.total)
+        self.done += 1
 
 
 def measure_clumps(workspace: Workspace, project_id: str, base: ModelRecord, tuned: ModelRecord) -> dict[str, Any]:
@@ -44,7 +58,7 @@ def draw_maps(workspace: Workspace, project_id: str, base: ModelRecord, tuned: M
     """Draw base and, where given, tuned, measure clumping, and store all of it. Raises `PairsmithError` for an empty corpus.
 
     The file holds, for the documents drawn: `ids`; places (n, 2) float32 as `base` and `tuned`, by densMAP too as `base_dense` and `tuned_dense` where
-    `density`; `overlap` (n,) float32, the share of each one's nearest neighbours (exact, among those drawn) that both models have; and for all anchors
+    `density`; `overlap` (n,) float32, the share of each one's nearest neighbours (among those drawn) that both models have; and for all anchors
     `anchors` (ids) with their places as `anchors_base` and `anchors_tuned`, and on the density view.
     """
     with workspace.store.read() as conn:
@@ -52,37 +66,35 @@ def draw_maps(workspace: Workspace, project_id: str, base: ModelRecord, tuned: M
         anchors = corpus.read_anchors(conn, project_id)
     if not documents:
         raise PairsmithError("The project has no documents, so there is nothing to draw. Import a corpus first.")
-    on_stage("Encoding documents", 0, STEPS)
+    steps = Steps(on_stage, 1 + (3 + density) * (2 if tuned else 1) + (2 if tuned else 0))
     rows = sample_rows(len(documents), MAX_POINTS)
     ids = [documents[row].id for row in rows]
-    whole_base = embed_documents(workspace, base, documents)
-    vectors = {"base": np.asarray(whole_base[rows])}
-    questions = {"base": embed_anchors(workspace, base, [anchor.text for anchor in anchors])}
-    on_stage("Drawing the base model", 1, STEPS)
-    layout = draw_base(vectors["base"])
-    arrays: dict[str, Any] = {"ids": np.array(ids), "anchors": np.array([anchor.id for anchor in anchors], dtype=str), "base": layout}
-    if density:
-        arrays["base_dense"] = draw_base(vectors["base"], init=layout, density=True)
-    figures: dict[str, Any] = {"documents": len(documents), "drawn": len(ids), "base": describe_space(vectors["base"][sample_rows(len(ids), MAX_DOCUMENTS)])}
+    arrays: dict[str, Any] = {"ids": np.array(ids), "anchors": np.array([anchor.id for anchor in anchors], dtype=str)}
+    whole: dict[str, Floats] = {}
+    vectors: dict[str, Floats] = {}
+    questions: dict[str, Floats] = {}
+    near: dict[str, Neighbours] = {}
+    for side, record in [("base", base), *([("tuned", tuned)] if tuned else [])]:
+        steps.begin(f"Encoding documents with the {side} model")
+        whole[side] = embed_documents(workspace, record, documents)
+        questions[side] = embed_anchors(workspace, record, [anchor.text for anchor in anchors])
+        vectors[side] = np.asarray(whole[side][rows])
+        near[side] = _place(steps, side, vectors[side], arrays, density=density)
+    sample = vectors["base"][sample_rows(len(ids), MAX_DOCUMENTS)]
+    figures: dict[str, Any] = {"documents": len(documents), "drawn": len(ids), "base": describe_space(sample), "random": describe_random(*sample.shape)}
     if tuned is not None:
-        whole_tuned = embed_documents(workspace, tuned, documents)
-        vectors["tuned"] = np.asarray(whole_tuned[rows])
-        questions["tuned"] = embed_anchors(workspace, tuned, [anchor.text for anchor in anchors])
-        on_stage("Drawing the tuned model", 2, STEPS)
-        arrays["tuned"] = draw_tuned(vectors["tuned"], layout)
-        if density:
-            arrays["tuned_dense"] = draw_tuned(vectors["tuned"], arrays["base_dense"], density=True)
-        on_stage("Measuring how much the method itself moves points", 3, STEPS)
-        figures |= {"noise_floor": measure_noise(vectors["base"], layout), "displacement": displacement(arrays["tuned"], layout)}
+        steps.begin("Measuring how much the method itself moves points")
+        noise = measure_noise(vectors["base"], arrays["base"], near=near["base"])
+        figures |= {"noise_floor": noise, "displacement": displacement(arrays["tuned"], arrays["base"])}
         if len(ids) > K:
-            before, after = (neighbour_distances(vectors[side])[0] for side in ("base", "tuned"))
-            arrays["overlap"] = neighbour_overlap(before, after).astype(np.float32)
-        on_stage("Looking for clumps", 4, STEPS)
-        figures |= _report(workspace, project_id, (base, tuned), documents, (whole_base, whole_tuned))
+            arrays["overlap"] = neighbour_overlap(near["base"].rows[:, :K], near["tuned"].rows[:, :K]).astype(np.float32)
+        steps.begin("Looking for clumps")
+        figures |= _report(workspace, project_id, (base, tuned), documents, (whole["base"], whole["tuned"]))
+    figures["map_recall"] = {side: found.recall for side, found in near.items()}
+    steps.begin("Placing anchors and saving")
     for name in [name for name in arrays if name in VIEWS]:
         side = name.removesuffix("_dense")
         arrays[f"anchors_{name}"] = place_between(questions[side], vectors[side], arrays[name])
-    on_stage("Saving", 5, STEPS)
     projection_id = artefacts.new_id()
     path = workspace.folder("maps") / f"{projection_id}.npz"
     with replace_file(path) as temporary, temporary.open("wb") as stream:
@@ -93,22 +105,40 @@ def draw_maps(workspace: Workspace, project_id: str, base: ModelRecord, tuned: M
     return projection
 
 
+def _place(steps: Steps, side: str, vectors: Floats, arrays: dict[str, Any], *, density: bool) -> Neighbours:
+    """The neighbours of one model's documents (n, d); its layouts are put in `arrays`, where the base's are already for the tuned model's."""
+    steps.begin(f"Finding neighbours under the {side} model")
+    near = find_neighbours(vectors, NEIGHBOURS - 1)
+    steps.begin(f"Drawing the {side} model")
+    arrays[side] = draw_base(vectors, near=near) if side == "base" else draw_tuned(vectors, arrays["base"], near=near)
+    if density:
+        steps.begin(f"Drawing the density view of the {side} model")
+        init = arrays["base"] if side == "base" else arrays["base_dense"]
+        draw = draw_base(vectors, init=init, density=True, near=near)
+        arrays[f"{side}_dense"] = draw if side == "base" else align_layout(draw, init)
+    return near
+
+
+def read_references() -> list[str]:
+    """The bundled texts over everyday topics, which no tuning saw."""
+    lines = sample_data.REFERENCE_TEXTS.read_text(encoding="utf-8").splitlines()
+    return [json.loads(line)["text"] for line in lines if line.strip()]
+
+
 def _report(
     workspace: Workspace, project_id: str, records: tuple[ModelRecord, ModelRecord], documents: Sequence[Document], vectors: tuple[Floats, Floats]
 ) -> dict[str, Any]:
     """The report on a seeded sample of at most `MAX_DOCUMENTS`, hotspots by document id and with their terms."""
     rows = sample_rows(len(documents), MAX_DOCUMENTS)
     ids = [documents[row].id for row in rows]
-    lines = sample_data.REFERENCE_TEXTS.read_text(encoding="utf-8").splitlines()
-    texts = [json.loads(line)["text"] for line in lines if line.strip()]
-    references = [embed_texts(workspace, record, texts, prompt=record.document_prompt) for record in records]
+    references = [embed_texts(workspace, record, read_references(), prompt=record.document_prompt) for record in records]
     report = find_clumps(
         np.asarray(vectors[0][rows]),
         np.asarray(vectors[1][rows]),
         reference_base=references[0],
         reference_tuned=references[1],
         search=read_search(workspace, project_id, records, documents, vectors),
-        scores=read_scores(workspace, project_id, records, {document_id: row for row, document_id in enumerate(ids)}) or NO_SCORES,
+        scores=read_scores(workspace, project_id, (records[0].id, records[1].id), {document_id: row for row, document_id in enumerate(ids)}) or NO_SCORES,
     )
     inside = {row for spot in report.hotspots for row in spot.rows}
     groups = [[documents[rows[row]].content for row in spot.rows] for spot in report.hotspots]

@@ -1,22 +1,19 @@
-"""What a project knows of search, for the clumping report: anchors set apart for development, and the scores that held-out anchors got already.
+"""What a project knows of search, for the clumping report: the anchors set apart for development.
 
-Invariant: the test part is not opened for a map. The gap is measured on development anchors; what tuning did to search is read from the newest
-run that measured both models on the test part, where there is one: one run, so one truth.
+Invariant: the test part is not opened for a map. The gap is measured on development anchors; what tuning did to search is read by `core.geometry.held_out`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from core.curation.split import plan_split
-from core.evaluation.measures import PRIMARY
-from core.evaluation.systems import RERANK
-from core.geometry.clumps import Search, SearchScores
+from core.geometry.clumps import Search
 from core.geometry.gap import Questions
 from core.model import Document, ModelRecord, Part
 from core.retrieval.encoder import embed_anchors
 from core.retrieval.vectors import Floats
-from core.store import artefacts, corpus, judgements
+from core.store import corpus, judgements
 from core.workspace import Workspace
 
 
@@ -36,25 +33,3 @@ def read_search(
     texts = [anchor.text for anchor in anchors]
     base, tuned = (Questions(embed_anchors(workspace, record, texts), grades, groups) for record in records)
     return Search(base, tuned, *vectors)
-
-
-def read_scores(workspace: Workspace, project_id: str, records: tuple[ModelRecord, ModelRecord], measured: Mapping[str, int]) -> SearchScores | None:
-    """NDCG@5 of held-out anchors as last measured for both models, and what answers them among the `measured` documents (row by id); None without both."""
-    with workspace.store.read() as conn:
-        found = artefacts.list_evaluations(conn, project_id, part=Part.TEST.value)
-        pair = next(
-            (
-                (before, after)
-                for after in found
-                if after.model_id == records[1].id and after.run_id is not None and not after.system.endswith(RERANK)
-                for before in found
-                if before.model_id == records[0].id and before.run_id == after.run_id and not before.system.endswith(RERANK)
-            ),
-            None,
-        )
-        if pair is None:
-            return None
-        base, tuned = (artefacts.read_scores(conn, item.id, PRIMARY) for item in pair)
-        qrels = judgements.read_qrels(conn, project_id)
-    answers = {anchor: frozenset(measured[item] for item, grade in qrels.get(anchor, {}).items() if grade > 0 and item in measured) for anchor in base}
-    return SearchScores(base, tuned, answers, plan_split(workspace, project_id).groups)

@@ -10,20 +10,24 @@ import warnings
 import numpy as np
 from numpy.typing import NDArray
 
+from core.geometry.neighbours import Neighbours
 from core.retrieval.ranking import search_dense
 from core.retrieval.vectors import Floats
 
-MAX_POINTS = 20_000
+MAX_POINTS = 100_000
+"""Documents that are given a place; how many of them a page draws is the page's matter."""
 NEIGHBOURS = 15
+"""Documents that a place is found by, the document itself among them."""
 MIN_POINTS = 20
 NEAREST = 3
 """Documents between which a question is placed."""
 
 
-def draw_base(vectors: Floats, *, seed: int = 0, init: Floats | None = None, density: bool = False) -> Floats:
+def draw_base(vectors: Floats, *, seed: int = 0, init: Floats | None = None, density: bool = False, near: Neighbours | None = None) -> Floats:
     """A UMAP layout (n, 2) float32 of `vectors` (n, d), cosine, seeded; begun from `init` (n, 2) where given.
 
     McInnes, Healy and Melville 2018. `density`: densMAP (Narayan, Berger and Cho 2021), on which crowded documents lie crowded, at twice the time.
+    `near`: at least `NEIGHBOURS` − 1 nearest others of each row, where they are known already; else umap-learn finds its own.
     Under `MIN_POINTS` rows the first two principal components are drawn instead.
     """
     if len(vectors) < MIN_POINTS:
@@ -31,20 +35,22 @@ def draw_base(vectors: Floats, *, seed: int = 0, init: Floats | None = None, den
     import umap
 
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="n_jobs value", category=UserWarning)
+        warnings.filterwarnings("ignore", message="n_jobs value|precomputed_knn", category=UserWarning)
         start = "spectral" if init is None else _scale_init(init)
-        reducer = umap.UMAP(n_neighbors=min(NEIGHBOURS, len(vectors) - 1), metric="cosine", random_state=seed, init=start, densmap=density)
+        reducer = umap.UMAP(
+            n_neighbors=NEIGHBOURS, metric="cosine", random_state=seed, init=start, densmap=density, precomputed_knn=_with_itself(near) if near else (None,) * 3
+        )
         return np.asarray(reducer.fit_transform(vectors), dtype=np.float32)
 
 
-def draw_tuned(vectors: Floats, base_layout: Floats, *, seed: int = 0, density: bool = False) -> Floats:
+def draw_tuned(vectors: Floats, base_layout: Floats, *, seed: int = 0, density: bool = False, near: Neighbours | None = None) -> Floats:
     """The layout (n, 2) of the tuned model, begun from the base's and moved onto it by the best similarity transform."""
-    return align_layout(draw_base(vectors, seed=seed, init=base_layout, density=density), base_layout)
+    return align_layout(draw_base(vectors, seed=seed, init=base_layout, density=density, near=near), base_layout)
 
 
-def measure_noise(vectors: Floats, base_layout: Floats, *, seed: int = 1) -> float:
+def measure_noise(vectors: Floats, base_layout: Floats, *, seed: int = 1, near: Neighbours | None = None) -> float:
     """The displacement that the method alone makes: the same vectors drawn again with another seed."""
-    return displacement(draw_tuned(vectors, base_layout, seed=seed), base_layout)
+    return displacement(draw_tuned(vectors, base_layout, seed=seed, near=near), base_layout)
 
 
 def align_layout(layout: Floats, target: Floats) -> Floats:
@@ -81,6 +87,13 @@ def sample_rows(n: int, most: int, *, seed: int = 0) -> NDArray[np.int64]:
     if n <= most:
         return np.arange(n)
     return np.sort(np.random.default_rng(seed).choice(n, most, replace=False))
+
+
+def _with_itself(near: Neighbours) -> tuple[NDArray[np.int32], Floats]:
+    """Neighbours as umap-learn wants them: each row its own nearest, at distance 0."""
+    own = np.arange(len(near.rows), dtype=np.int32)[:, None]
+    rows = np.hstack([own, near.rows[:, : NEIGHBOURS - 1].astype(np.int32)])
+    return rows, np.hstack([np.zeros_like(own, dtype=np.float32), near.distances[:, : NEIGHBOURS - 1]])
 
 
 def _scale_init(layout: Floats) -> Floats:

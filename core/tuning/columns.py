@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import hashlib
 
-from core.evaluation.options import EvaluateOptions
+from core.evaluation.options import RERANK, EvaluateOptions
 from core.evaluation.outside import make_endpoint_opener, open_brought
 from core.evaluation.rerank import RerankedSystems
-from core.evaluation.systems import ADAPTER, BASE, RERANK, Answer, Opener, System, Task, find_system, rank_vectors, time_queries
+from core.evaluation.systems import ADAPTER, BASE, Answer, Opener, System, Task, find_system, rank_vectors, time_queries
 from core.evaluation.uploaded import PREFIX
 from core.model import ModelRecord, PairsmithError
 from core.retrieval.encoder import Encoder, embed_anchors, embed_documents

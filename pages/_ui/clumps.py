@@ -8,14 +8,15 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from core.evaluation.report_clumping import TRUTH, WORDS
+
 FLAGS = {
-    "green": (st.success, ":material/check_circle:", "No clumping"),
-    "note": (st.info, ":material/info:", "No clumping, but scores shifted"),
-    "amber": (st.warning, ":material/warning:", "Look closer: part of the space drew together"),
-    "red": (st.error, ":material/error:", "Clumped: the model tells documents apart less well"),
-    "none": (st.info, ":material/help:", "No verdict on clumping"),
+    "green": (st.success, ":material/check_circle:", WORDS["green"]),
+    "note": (st.info, ":material/info:", WORDS["note"]),
+    "amber": (st.warning, ":material/warning:", WORDS["amber"]),
+    "red": (st.error, ":material/error:", WORDS["red"]),
+    "none": (st.info, ":material/help:", WORDS["none"]),
 }
-TRUTH = "The verdict is computed in the original space; the map only shows where."
 _PR = "How many directions of the space carry the spread of the texts. A share well under 100 % of the base's means the space collapsed."
 _RC = "How much nearer a text's neighbours are than any other text. Well under 100 % of the base's means neighbours no longer stand out."
 _MC = "Mean cosine of all pairs. A shift alone moves scores, not the order: it matters where fixed cut-offs are used."
@@ -39,6 +40,7 @@ def show_comparison(figures: Mapping[str, Any]) -> None:
             "Relative contrast": [_share(space["relative_contrast"]) for _, space in spaces],
             "Mean cosine, base": [space["mean_cosine"]["base"] for _, space in spaces],
             "Mean cosine, tuned": [space["mean_cosine"]["tuned"] for _, space in spaces],
+            "Neighbours kept": [_percent(space.get("neighbour_overlap")) for _, space in spaces],
         }
     )
     config = {
@@ -47,6 +49,7 @@ def show_comparison(figures: Mapping[str, Any]) -> None:
         "Relative contrast": st.column_config.TextColumn(help=f"{_RC} With its 95 % interval."),
         "Mean cosine, base": st.column_config.NumberColumn(format="%.3f", help=_MC),
         "Mean cosine, tuned": st.column_config.NumberColumn(format="%.3f", help=_MC),
+        "Neighbours kept": st.column_config.TextColumn(help="Share of a text's ten nearest neighbours that both models agree on, on average."),
     }
     st.caption("Participation ratio and relative contrast are given as a share of the base's, with their 95 % intervals.")
     st.dataframe(table, hide_index=True, column_config=config, alt="Clumping figures of documents and general language, tuned against base")
@@ -55,6 +58,43 @@ def show_comparison(figures: Mapping[str, Any]) -> None:
     columns[0].metric("Neighbour overlap", _percent(overlap), help="Share of a document's ten nearest neighbours that both models agree on, on average.")
     columns[1].metric("Movement on the map", _percent(moved), help="Median distance between a document's two places, as a share of the map's radius.")
     columns[2].metric("Movement by chance", _percent(noise), help="The same when the base is drawn twice: movement below this is the method's own noise.")
+    show_absolute(figures["global"].get("absolute", {}))
+    if recall := say_recall(figures):
+        st.caption(recall)
+
+
+def show_absolute(spaces: Mapping[str, Mapping[str, float | None]]) -> None:
+    """The figures themselves, beside those of random vectors; nothing for a map that was drawn before there was such a control."""
+    if not spaces:
+        return
+    names = {"base": "Base", "tuned": "Tuned", "random": "Random vectors"}
+    table = pd.DataFrame(
+        {
+            "Documents under": [names[key] for key in names if key in spaces],
+            "Participation ratio": [spaces[key].get("participation_ratio") for key in names if key in spaces],
+            "Relative contrast": [spaces[key].get("relative_contrast") for key in names if key in spaces],
+            "Mean cosine": [spaces[key].get("mean_cosine") for key in names if key in spaces],
+        }
+    )
+    config = {
+        "Participation ratio": st.column_config.NumberColumn(format="%.1f", help=_PR),
+        "Relative contrast": st.column_config.NumberColumn(format="%.2f", help=_RC),
+        "Mean cosine": st.column_config.NumberColumn(format="%.3f", help=_MC),
+    }
+    chance = spaces.get("random", {}).get("neighbour_overlap")
+    shared = "" if chance is None else f" Two random spaces would share {chance:.1%} of their neighbours."
+    st.caption(f"The figures themselves, and those of as many random vectors, which tell nothing apart.{shared}")
+    st.dataframe(table, hide_index=True, column_config=config, alt="Figures of base, tuned and random vectors")
+
+
+def say_recall(figures: Mapping[str, Any]) -> str:
+    """Whether the neighbours that places and "Neighbours kept" rest on are exact; empty for a map that does not say."""
+    recall = [share for share in figures.get("map_recall", {}).values() if share is not None]
+    if not recall:
+        return ""
+    if min(recall) == 1:
+        return "Neighbours are exact."
+    return f"There are too many documents for exact neighbours: of the true nearest, {min(recall):.1%} were found (measured on a sample against exact search)."
 
 
 def show_search(figures: Mapping[str, Any]) -> None:
@@ -91,12 +131,15 @@ def say_gap(gap: Mapping[str, Mapping[str, float | None]]) -> str:
     return f"{apart} {cost} {tuned.get('orphans') or 0.0:.0%} of the documents are among the ten nearest of none of these questions."
 
 
-def show_single(space: Mapping[str, Any]) -> None:
-    """One model's figures, where there is nothing to compare with."""
+def show_single(space: Mapping[str, Any], random: Mapping[str, float | None]) -> None:
+    """One model's figures, where there is nothing to compare with but `random` vectors."""
     columns = st.columns(3)
     columns[0].metric("Participation ratio", _number(space.get("participation_ratio"), ".1f"), help=_PR)
     columns[1].metric("Relative contrast", _number(space.get("relative_contrast"), ".2f"), help=_RC)
     columns[2].metric("Mean cosine", _number(space.get("mean_cosine"), ".3f"), help=_MC)
+    if random:
+        ratio, contrast = _number(random.get("participation_ratio"), ".1f"), _number(random.get("relative_contrast"), ".2f")
+        st.caption(f"As many random vectors, which tell nothing apart, have a participation ratio of {ratio} and a relative contrast of {contrast}.")
 
 
 def _share(ratio: Mapping[str, float | None]) -> str:

@@ -6,6 +6,7 @@ Invariants: those of `pages._ui.charts`; what is said by a colour or a mark is t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import plotly.graph_objects as go
@@ -32,8 +33,8 @@ def draw_map(points: MapPoints, shown: Sequence[str], *, titles: Sequence[str] =
     refuse_too_many(points)
     figure = make_subplots(1, len(layouts), subplot_titles=[escape_hover(title, 60) for title in titles[: len(layouts)]], horizontal_spacing=0.03)
     for column, layout in enumerate(layouts, start=1):
-        for name, colour, rows in group_rows(points, shown):
-            figure.add_trace(draw_group(points, layout, rows, name, colour, legend=column == 1), 1, column)
+        for group in group_rows(points, shown):
+            figure.add_trace(draw_group(points, layout, group, legend=column == 1), 1, column)
         if points.hotspots:
             figure.add_trace(explain_hotspots(len(points.hotspots), legend=column == 1), 1, column)
         add_marks(figure, points, layout, column)
@@ -51,35 +52,46 @@ def refuse_too_many(points: MapPoints) -> None:
         raise ValueError(f"{len(points.ids)} documents are too many for a figure: {MAX_POINTS} at most.")
 
 
-def group_rows(points: MapPoints, shown: Sequence[str]) -> list[tuple[str, str, list[int]]]:
-    """Name, colour and rows of each group of documents that is drawn in one colour, grey ones first so that they lie below."""
+@dataclass(frozen=True)
+class Group:
+    """Documents that are drawn alike: one colour, and either all or none of them in a hotspot."""
+
+    name: str
+    colour: str
+    rows: NDArray[np.int64]
+    flagged: bool
+    named: bool
+    """Whether it stands in the legend; else another group of its name does."""
+
+
+def group_rows(points: MapPoints, shown: Sequence[str]) -> list[Group]:
+    """The groups that are drawn, those below first: grey ones, coloured ones, then documents of hotspots."""
     colours = assign_colours(shown)
-    groups = [(OTHER if colours else "Documents", GREY if colours else BLUE, [row for row, value in enumerate(points.values) if value not in colours])]
-    groups += [(value, colour, [row for row, own in enumerate(points.values) if own == value]) for value, colour in colours.items()]
-    return [group for group in groups if group[2]]
+    place_of = {value: place for place, value in enumerate(colours, start=1)}
+    places = np.fromiter((place_of.get(value, 0) for value in points.values), np.int64, len(points.values))
+    flagged = np.fromiter((item in points.hotspots for item in points.ids), bool, len(points.ids))
+    named = [(OTHER if colours else "Documents", GREY if colours else BLUE), *colours.items()]
+    found = [Group(name, colour, np.flatnonzero((places == place) & ~flagged), False, True) for place, (name, colour) in enumerate(named)]
+    plain = {group.name for group in found if len(group.rows)}
+    found += [Group(name, colour, np.flatnonzero((places == place) & flagged), True, name not in plain) for place, (name, colour) in enumerate(named)]
+    return [group for group in found if len(group.rows)]
 
 
-def draw_group(points: MapPoints, layout: NDArray[np.float32], rows: Sequence[int], name: str, colour: str, *, legend: bool) -> go.Scattergl:
-    """The documents of one colour."""
-    flagged = [points.ids[row] in points.hotspots for row in rows]
-    is_grey = colour == GREY
+def draw_group(points: MapPoints, layout: NDArray[np.float32], group: Group, *, legend: bool) -> go.Scattergl:
+    """The documents of one group. Texts are arrays and marks are one for all: Plotly looks at each element of a list, which takes longer than all else."""
+    is_grey = group.colour == GREY
+    mark = {"symbol": "diamond", "size": 12, "opacity": 1.0} if group.flagged else {"symbol": "circle", "size": 5 if is_grey else 8}
     return go.Scattergl(
-        x=layout[rows, 0],
-        y=layout[rows, 1],
-        customdata=[points.ids[row] for row in rows],
-        hovertext=[points.hover[row] for row in rows],
+        x=layout[group.rows, 0],
+        y=layout[group.rows, 1],
+        customdata=np.array([points.ids[row] for row in group.rows]),
+        hovertext=np.array([points.hover[row] for row in group.rows]),
         hovertemplate="%{hovertext}<extra></extra>",
         mode="markers",
-        name=escape_hover(name, LEGEND_WIDTH),
-        legendgroup=f"value {name}",
-        showlegend=legend,
-        marker={
-            "color": colour,
-            "symbol": np.where(flagged, "diamond", "circle").tolist(),
-            "size": np.where(flagged, 12, 5 if is_grey else 8).astype(np.float32),
-            "opacity": np.where(flagged, 1.0, 0.45 if is_grey else 0.9).astype(np.float32),
-            "line": {"width": np.where(flagged, 1.5, 0).astype(np.float32), "color": "#333333"},
-        },
+        name=escape_hover(group.name, LEGEND_WIDTH),
+        legendgroup=f"value {group.name}",
+        showlegend=legend and group.named,
+        marker={"opacity": 0.45 if is_grey else 0.9, **mark, "color": group.colour, "line": {"width": 1.5 if group.flagged else 0, "color": "#333333"}},
         selected={"marker": {"opacity": 1.0}},
         unselected={"marker": {"opacity": 0.5}},
     )

@@ -34,7 +34,7 @@ def choose_anchor(page: Page) -> Chosen:
     with page.workspace.store.read() as conn:
         listed = corpus.search_anchors(conn, page.project_id, limit=ANCHORS_LISTED + 1)
         if len(listed) > ANCHORS_LISTED:
-            finder, place = st.columns([1, 3])
+            finder, place = st.columns([2, 3])
             words = finder.text_input("Find an anchor", key="map_find", placeholder="Words it contains", icon=":material/search:")
             listed = corpus.search_anchors(conn, page.project_id, words, limit=ANCHORS_LISTED)
     texts = {anchor.id: anchor.text for anchor in listed}
@@ -75,9 +75,9 @@ def choose_view(layout: Mapping[str, Any]) -> tuple[str, bool, str]:
     return view, density, drag
 
 
-def search_map(page: Page) -> frozenset[str]:
-    """Documents that contain what is searched for, by words, at most `FOUND`."""
-    words = st.text_input(
+def search_map(page: Page, place: Any) -> frozenset[str]:
+    """Documents that contain what is searched for at `place`, by words, at most `FOUND`."""
+    words = place.text_input(
         "Highlight documents about",
         key="map_search",
         placeholder="Words they contain",
@@ -88,5 +88,5 @@ def search_map(page: Page) -> frozenset[str]:
         return frozenset()
     found = frozenset(document_id for document_id, _ in open_lexical(page.workspace, page.project_id).search(words, FOUND))
     if not found:
-        st.caption("Nothing found by these words.")
+        place.caption("Nothing found by these words.")
     return found

@@ -28,10 +28,12 @@ def draw_passage(points: MapPoints, shown: Sequence[str], *, drag: str = MOVE) -
     shares = np.linspace(0, 1, STEPS + 1)
     places = [np.asarray(points.base + share * (points.tuned - points.base), np.float32) for share in shares]
     frames = [
-        go.Frame(name=name_step(share), data=[go.Scattergl(x=layout[rows, 0], y=layout[rows, 1]) for _, _, rows in groups], traces=list(range(len(groups))))
+        go.Frame(
+            name=name_step(share), data=[go.Scattergl(x=layout[group.rows, 0], y=layout[group.rows, 1]) for group in groups], traces=list(range(len(groups)))
+        )
         for share, layout in zip(shares, places, strict=True)
     ]
-    figure = go.Figure([draw_group(points, places[0], rows, name, colour, legend=True) for name, colour, rows in groups], frames=frames)
+    figure = go.Figure([draw_group(points, places[0], group, legend=True) for group in groups], frames=frames)
     if points.hotspots:
         figure.add_trace(explain_hotspots(len(points.hotspots), legend=True))
     share_axes(figure, np.concatenate([places[0], places[-1]]))

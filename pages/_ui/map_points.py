@@ -47,6 +47,14 @@ class MapPoints:
         return [np.asarray(layout, np.float32) for layout in (self.base, self.tuned) if layout is not None]
 
 
+@dataclass(frozen=True)
+class Coloured:
+    """What can colour a map: the value of each document, empty where it has none, and the values there are, the most frequent first."""
+
+    values: Sequence[str]
+    ranked: Sequence[str]
+
+
 def rank_values(values: Sequence[str]) -> list[str]:
     """The values there are, the most frequent first, ties by name; documents without one are left out."""
     return [value for value, _ in sorted(Counter(filter(None, values)).items(), key=lambda item: (-item[1], item[0]))]

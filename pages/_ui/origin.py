@@ -14,6 +14,7 @@ import streamlit as st
 
 from core.evaluation.report import build_report
 from core.evaluation.report_html import render_html
+from core.geometry.story import add_to_report
 from core.store import artefacts
 from pages._ui.outcome import Measured
 from pages._ui.page import Page
@@ -49,7 +50,8 @@ def _offer_files(page: Page, measured: Measured) -> None:
     found = measured.found
 
     def make_report() -> str:
-        return render_html(build_report(page.workspace, page.project_id, run_id=found.run.id, system=found.system, now=time.time()))
+        report = build_report(page.workspace, page.project_id, run_id=found.run.id, system=found.system, now=time.time())
+        return render_html(add_to_report(page.workspace, page.project_id, report))
 
     st.download_button(
         "Report (HTML)",

@@ -6,7 +6,22 @@ import argparse
 import sys
 from pathlib import Path
 
-from tests.bench import embed_again, embed_exact, embed_int8, evaluate, first_page, map_drawing, mine, queue_page, reindex, suspicious, train, value_meter
+from tests.bench import (
+    embed_again,
+    embed_exact,
+    embed_int8,
+    evaluate,
+    first_page,
+    map_drawing,
+    map_page,
+    map_scale,
+    mine,
+    queue_page,
+    reindex,
+    suspicious,
+    train,
+    value_meter,
+)
 from tests.bench.harness import format_table, write_rows
 
 BENCHMARKS = {
@@ -23,6 +38,8 @@ BENCHMARKS = {
     "queue-page": queue_page.run,
     "reindex": reindex.run,
     "map": map_drawing.run,
+    "map-scale": map_scale.run,
+    "map-page": map_page.run,
 }
 
 

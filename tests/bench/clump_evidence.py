@@ -1,146 +1,172 @@
-"""`python -m tests.bench.clump_evidence`: healthy and collapsed trainings on the sample and on Cranfield, the clumping flag of each, false alarms and misses.
+"""`python -m tests.bench.clump_evidence`: the clumping flag of healthy and collapsed trainings on the sample and on Cranfield, false alarms and misses.
 
-Each training leaves a JSON file in `--work`: a run that was broken off goes on where it was. A false alarm is a healthy training that is flagged red; a
-miss is a collapsed one that is green or a note. What healthy means is measured, not assumed: NDCG@5 on the held-out anchors stands beside each verdict.
-`--smallest` trains a few steps of two variants on the sample, to see that it works.
+Healthy ones are the models that the quality benchmark keeps in the same work folder (`python -m tests.bench.quality`), trained by its cell where they are
+missing; collapsed ones are trained here, in some minutes. Each cell is a process of its own with one thread and leaves a JSON file: a run that was broken off
+goes on where it was. What healthy means is measured, not assumed: NDCG@5 on the held-out anchors stands beside each verdict, and counts.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
+import subprocess
 import sys
-import tempfile
-from collections.abc import Mapping
-from dataclasses import replace
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-import sample_data
-from core.evaluation.guard import list_guard_texts
-from core.geometry.clumps import MAX_DOCUMENTS, Search, find_clumps
-from core.geometry.gap import Questions
-from core.geometry.projection import sample_rows
-from core.model import Part
-from core.retrieval.encoder import Encoder, load_transformer
-from core.tuning.dataset import build_rows
-from core.tuning.generic import mix_generic, read_generic_for
-from core.tuning.merge import merge_with_base
-from core.tuning.train import train_model
 from core.workspace import replace_file
-from tests.bench.collapsed import MISTAKES, choose_pairs, group_by_nearness, pull_together
-from tests.bench.quality.prepare import Prepared, prepare
-from tests.bench.quality.trainings import our_config, read_part
+from tests.bench.collapsed import EPOCHS, LEARNING_RATE, MAX_LENGTH, MISTAKES, PAIRS
+from tests.bench.quality.__main__ import Cell, cell_path, list_missing, list_present, run_cell
 
-HEALTHY: dict[str, dict[str, Any]] = {
-    "ours": {},
-    "ours, another seed": {"seed": 1},
-    "a faster rate": {"learning_rate": 5e-5},
-    "no hard negatives": {"negatives": 0},
-    "guided loss": {"loss": "gist"},
-    "no blending, no mixing": {"merge": False, "generic_share": 0.0},
-}
-COLLAPSED_EPOCHS, COLLAPSED_PAIRS, COLLAPSED_RATE = 3, 1_000, 5e-5
-NEARBY = 20
-"""Classes made of documents that have none."""
+HEALTHY = {"ours": range(3), "article": range(3), "guided": range(1)}
+"""Recipes of the quality benchmark and their seeds: the article's has another rate, more epochs, random negatives, no blending and no mixing."""
+COLLAPSED = {"pairs": PAIRS, "epochs": EPOCHS, "learning_rate": LEARNING_RATE, "max_length": MAX_LENGTH}
+COLLECTIONS = ("sample", "cranfield")
 
 
 def main() -> int:
     """Train what is missing, print all of it."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.clump_evidence", description=__doc__)
-    parser.add_argument("--work", type=Path, default=Path("build/clump-evidence"))
-    parser.add_argument("--collections", nargs="+", choices=["sample", "cranfield"], default=["sample", "cranfield"])
-    parser.add_argument("--smallest", action="store_true")
+    parser.add_argument("--work", type=Path, default=Path("build/quality"), help="the work folder of the quality benchmark")
+    parser.add_argument("--collections", nargs="+", choices=COLLECTIONS, default=list(COLLECTIONS))
+    parser.add_argument("--recipes", nargs="+", choices=[*HEALTHY, *MISTAKES], default=[*HEALTHY, *MISTAKES])
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--table", action="store_true", help="only print what is done")
+    parser.add_argument("--cell", nargs=3, metavar=("COLLECTION", "RECIPE", "SEED"), help=argparse.SUPPRESS)
     chosen = parser.parse_args()
-    variants = [*HEALTHY, *MISTAKES]
-    if chosen.smallest:
-        chosen.collections, variants = ["sample"], ["ours", "alike"]
-    results = []
-    for name in chosen.collections:
-        for variant in variants:
-            path = chosen.work / ("smallest" if chosen.smallest else "results") / f"{name}-{variant.replace(' ', '-').replace(',', '')}.json"
-            if not path.exists():
-                print(f"{name}: {variant} …", file=sys.stderr, flush=True)
-                result = run_variant(prepare(name, chosen.work), variant, small=chosen.smallest)
-                path.parent.mkdir(parents=True, exist_ok=True)
-                with replace_file(path) as partial:
-                    partial.write_text(json.dumps(result), encoding="utf-8")
-            results.append((name, variant, json.loads(path.read_text(encoding="utf-8"))))
-    print_table(results)
-    return 0
+    if chosen.cell:
+        measure_cell(chosen.work, (chosen.cell[0], chosen.cell[1], int(chosen.cell[2])))
+        return 0
+    names = list_present(chosen.collections)
+    cells = [(name, recipe, seed) for name in names for recipe in chosen.recipes for seed in HEALTHY.get(recipe, range(1))]
+    missing = [] if chosen.table else [cell for cell in cells if is_missing(chosen.work, cell)]
+    with ThreadPoolExecutor(chosen.jobs) as pool:
+        failed = sum(pool.map(lambda cell: start_cell(chosen.work, cell), missing))
+    print_table([(cell, read_report(chosen.work, cell)) for cell in cells if report_path(chosen.work, cell).exists()])
+    return 1 if failed else 0
 
 
-def run_variant(data: Prepared, variant: str, *, small: bool) -> dict[str, Any]:
-    """Train one variant and give its clumping report, by row."""
-    base = Encoder(data.base)
-    tuned = Encoder(data.base, train_healthy(data, HEALTHY[variant], small) if variant in HEALTHY else train_collapsed(data, base, variant, small))
-    return measure(data, base, tuned)
+def report_path(work: Path, cell: Cell) -> Path:
+    """Where the flag of a cell lies."""
+    return work / "clumps" / f"{cell[0]}-{cell[1]}-{cell[2]}.json"
 
 
-def train_healthy(data: Prepared, changes: Mapping[str, Any], small: bool) -> Any:
-    """What the app would train, with some settings changed."""
-    config = replace(our_config(data, 0), **changes)
-    rows = build_rows(data.snapshot, config, data.twins)
-    if small:
-        config, rows = replace(config, epochs=1, evaluations=1, merge=False, generic_share=0.0), rows[: 2 * config.batch]
-    generic = mix_generic(rows, read_generic_for(config, list_guard_texts()), config) if config.generic_share else []
-    dev = read_part(data, Part.DEV)
-    with tempfile.TemporaryDirectory() as folder:
-        trained = train_model(data.base, rows, generic, dev, config, Path(folder), lambda *_: None, lambda *_: True)
-    if config.merge:
-        merge_with_base(data.base, trained.model, dev, lambda *_: None)
-    return trained.model.eval()
+def read_report(work: Path, cell: Cell) -> Mapping[str, Any]:
+    """What a cell left: its settings, the clumping report and the processor seconds of its training."""
+    found: Mapping[str, Any] = json.loads(report_path(work, cell).read_text(encoding="utf-8"))
+    return found
 
 
-def train_collapsed(data: Prepared, base: Encoder, mistake: str, small: bool) -> Any:
-    """The same base, trained by a mistake."""
+def is_missing(work: Path, cell: Cell) -> bool:
+    """Whether the cell is not done, or was done with a model of other settings than now."""
+    if not report_path(work, cell).exists():
+        return True
+    if cell[1] in HEALTHY and list_missing(work, [cell]):
+        return True
+    return bool(read_report(work, cell)["settings"] != name_settings(work, cell))
+
+
+def name_settings(work: Path, cell: Cell) -> Mapping[str, Any]:
+    """What the flag of a cell depends on: those of its training."""
+    from tests.bench.quality.prepare import prepare
+
+    if cell[1] in HEALTHY:
+        found: Mapping[str, Any] = json.loads(cell_path(work, *cell).read_text(encoding="utf-8"))["settings"]
+        return found
+    return {"snapshot": prepare(cell[0], work).snapshot.id, **COLLAPSED}
+
+
+def start_cell(work: Path, cell: Cell) -> bool:
+    """Do a cell in a process of its own; whether it failed."""
+    print("{} {} seed {} …".format(*cell), file=sys.stderr, flush=True)
+    command = [sys.executable, "-m", "tests.bench.clump_evidence", "--work", str(work), "--cell", *map(str, cell)]
+    return subprocess.run(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, check=False).returncode != 0
+
+
+def measure_cell(work: Path, cell: Cell) -> None:
+    """Train what is missing of a cell and measure it; its file appears whole or not at all."""
+    from core.retrieval.encoder import Encoder, load_transformer
+    from core.retrieval.models import describe_model
+    from tests.bench.clump_report import report_clumps
+    from tests.bench.quality.prepare import prepare
+    from tests.bench.quality.trainings import model_folder
+
+    name, recipe, seed = cell
+    data = prepare(name, work)
+    folder = model_folder(data, recipe, seed)
+    began = time.process_time()
+    if recipe not in HEALTHY:
+        train_collapsed(data, recipe, folder)
+        cpu_s = time.process_time() - began
+    else:
+        if list_missing(work, [cell]) or not (folder / "modules.json").exists():
+            run_cell(work, name, recipe, str(seed))
+        cpu_s = json.loads(cell_path(work, *cell).read_text(encoding="utf-8"))["cpu_s"]
+    tuned = Encoder(data.base, load_transformer(describe_model(str(folder))))
+    result = {"settings": name_settings(work, cell), "cpu_s": cpu_s, "report": report_clumps(data, tuned)}
+    path = report_path(work, cell)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replace_file(path) as partial:
+        partial.write_text(json.dumps(result, default=float), encoding="utf-8")
+
+
+def train_collapsed(data: Any, mistake: str, folder: Path) -> None:
+    """The base of `data` (a `Prepared`), trained by a mistake on short texts, and kept in `folder`."""
+    from core.model import Part
+    from core.retrieval.encoder import Encoder, load_transformer
+    from tests.bench.collapsed import choose_pairs, group_by_nearness, pull_together
+
     contents = {document.id: document.content for document in data.documents}
     answers = [(anchor.text, contents[item]) for anchor in data.snapshot.part(Part.TRAIN) for item in anchor.positives if item in contents]
     classes: dict[str, list[str]] = {}
     for document in data.documents:
         classes.setdefault(document.fields.get("clause_type", ""), []).append(document.content)
-    if len(classes) == 1:
+    if len(classes) == 1 and mistake == "same-class":
         texts = list(contents.values())
-        classes = group_by_nearness(texts, base.encode(texts), groups=NEARBY)
+        classes = group_by_nearness(texts, Encoder(data.base).encode(texts, data.base.document_prompt))
     model = load_transformer(data.base)
-    pairs = choose_pairs(mistake, answers, classes, n=32 if small else COLLAPSED_PAIRS)
-    pull_together(model, pairs, epochs=1 if small else COLLAPSED_EPOCHS, learning_rate=COLLAPSED_RATE)
-    return model
+    pull_together(model, choose_pairs(mistake, answers, classes))
+    model.save(str(folder), create_model_card=False)
 
 
-def measure(data: Prepared, base: Encoder, tuned: Encoder) -> dict[str, Any]:
-    """The report on the collection's documents, the reference set and the held-out anchors."""
-    rows = sample_rows(len(data.documents), MAX_DOCUMENTS)
-    row_of = {data.documents[row].id: place for place, row in enumerate(rows.tolist())}
-    texts = [data.documents[row].content for row in rows]
-    lines = sample_data.REFERENCE_TEXTS.read_text(encoding="utf-8").splitlines()
-    references = [json.loads(line)["text"] for line in lines]
-    test = data.snapshot.part(Part.TEST)
-    grades = [{row_of[item]: grade for item, grade in anchor.positives.items() if item in row_of} for anchor in test]
-    groups = [data.groups.get(anchor.id, anchor.id) for anchor in test]
-    documents = [encoder.encode(texts, encoder.record.document_prompt) for encoder in (base, tuned)]
-    questions = [Questions(encoder.encode_queries([anchor.text for anchor in test]), grades, groups) for encoder in (base, tuned)]
-    before, after = (encoder.encode(references, encoder.record.document_prompt) for encoder in (base, tuned))
-    search = Search(questions[0], questions[1], documents[0], documents[1])
-    return find_clumps(documents[0], documents[1], reference_base=before, reference_tuned=after, search=search).to_json()
-
-
-def print_table(results: list[tuple[str, str, dict[str, Any]]]) -> None:
+def print_table(results: Sequence[tuple[Cell, Mapping[str, Any]]]) -> None:
     """A line a training, then how often the flag was wrong."""
-    print(f"{'collection':<11} {'training':<24} {'verdict':<8} {'PR D':>6} {'RC D':>6} {'PR R':>6} {'RC R':>6} {'spots':>5} {'NDCG@5':>7}  reason")
-    for name, variant, result in results:
-        spaces = [result["global"].get(key, {}) for key in ("documents", "reference")]
+    print(
+        "| collection | training | flag | PR documents | RC documents | PR general | RC general | hotspots | NDCG@5 (95 % interval) | CPU min | first reason |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|---|---|")
+    for (name, recipe, seed), found in results:
+        report = found["report"]
+        spaces = [report["global"].get(key, {}) for key in ("documents", "reference")]
         ratios = [space.get(figure, {}).get("value", np.nan) for space in spaces for figure in ("participation_ratio", "relative_contrast")]
-        change = result["global"].get("ndcg@5", {}).get("gain", np.nan)
-        figures = " ".join(f"{value:>6.2f}" for value in ratios)
-        print(f"{name:<11} {variant:<24} {result['verdict']:<8} {figures} {len(result['hotspots']):>5} {change:>+7.3f}  {result['reasons'][0]}")
-    healthy = [result for _, variant, result in results if variant in HEALTHY]
-    collapsed = [result for _, variant, result in results if variant not in HEALTHY]
-    alarms = sum(result["verdict"] == "red" for result in healthy)
-    missed = sum(result["verdict"] in ("green", "note") for result in collapsed)
-    print(f"false alarms (healthy and red): {alarms} of {len(healthy)}; misses (collapsed and green or a note): {missed} of {len(collapsed)}")
+        figures = " | ".join(f"{value:.2f}" for value in ratios)
+        effect = "{gain:+.3f} ({low:+.3f} to {high:+.3f})".format(**report["global"]["ndcg@5"])
+        training = f"{recipe}, seed {seed}" if recipe in HEALTHY else recipe
+        print(
+            f"| {name} | {training} | {report['verdict']} | {figures} | {len(report['hotspots'])} | {effect} | {found['cpu_s'] / 60:.1f} | "
+            f"{report['reasons'][0]} |"
+        )
+    healthy = [found["report"] for (_, recipe, _), found in results if recipe in HEALTHY]
+    collapsed = [found["report"] for (_, recipe, _), found in results if recipe not in HEALTHY]
+    sound = [report for report in healthy if report["global"]["ndcg@5"]["high"] >= 0]
+    lost = [report for report in collapsed if report["global"]["ndcg@5"]["high"] < 0]
+    print(
+        f"\nHealthy trainings: {len(healthy)}, of which {len(sound)} did not surely lose answers; "
+        f"false alarms among these: {count(sound, 'red')} red, {count(sound, 'amber')} amber.\n"
+        f"Collapsed trainings: {len(collapsed)}, of which {len(lost)} surely lost answers; flagged {count(collapsed, 'red')} red and "
+        f"{count(collapsed, 'amber')} amber; misses (green or a note): {count(collapsed, 'green', 'note')}."
+    )
+
+
+def count(reports: Sequence[Mapping[str, Any]], *verdicts: str) -> int:
+    """Reports with one of the verdicts."""
+    return sum(report["verdict"] in verdicts for report in reports)
 
 
 if __name__ == "__main__":

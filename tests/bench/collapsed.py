@@ -15,9 +15,15 @@ import numpy as np
 from sentence_transformers import SentenceTransformer
 
 MISTAKES = ("alike", "same-class", "one-point")
+NEARBY = 20
+"""Classes made of documents that have none."""
+PAIRS, EPOCHS, LEARNING_RATE, MAX_LENGTH = 400, 3, 1e-4, 128
+"""What the embedded default is collapsed with, in some minutes on one core. It reads `MAX_LENGTH` tokens while it trains, and as many as before after."""
 
 
-def choose_pairs(mistake: str, answers: Sequence[tuple[str, str]], classes: Mapping[str, Sequence[str]], *, n: int, seed: int = 0) -> list[tuple[str, str]]:
+def choose_pairs(
+    mistake: str, answers: Sequence[tuple[str, str]], classes: Mapping[str, Sequence[str]], *, n: int = PAIRS, seed: int = 0
+) -> list[tuple[str, str]]:
     """`n` pairs of texts to pull together. `answers`: anchor and answer; `classes`: texts by class. Raises `ValueError` for an unknown mistake."""
     rng = random.Random(seed)
     if mistake == "alike":
@@ -31,12 +37,22 @@ def choose_pairs(mistake: str, answers: Sequence[tuple[str, str]], classes: Mapp
     raise ValueError(f"{mistake!r} is none of {', '.join(MISTAKES)}.")
 
 
-def pull_together(model: SentenceTransformer, pairs: Sequence[tuple[str, str]], *, epochs: int, learning_rate: float, batch: int = 16, seed: int = 0) -> None:
+def pull_together(
+    model: SentenceTransformer,
+    pairs: Sequence[tuple[str, str]],
+    *,
+    epochs: int = EPOCHS,
+    learning_rate: float = LEARNING_RATE,
+    max_length: int = MAX_LENGTH,
+    batch: int = 16,
+    seed: int = 0,
+) -> None:
     """Train `model` in place so that the two texts of each pair have a cosine of 1, and nothing else."""
     from datasets import Dataset
     from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
     from sentence_transformers.sentence_transformer.losses import CosineSimilarityLoss
 
+    reads, model.max_seq_length = model.max_seq_length, min(max_length, model.max_seq_length)
     columns = {"first": [pair[0] for pair in pairs], "second": [pair[1] for pair in pairs], "label": [1.0] * len(pairs)}
     with tempfile.TemporaryDirectory() as folder:
         arguments = SentenceTransformerTrainingArguments(
@@ -51,10 +67,11 @@ def pull_together(model: SentenceTransformer, pairs: Sequence[tuple[str, str]], 
             use_cpu=True,
         )
         SentenceTransformerTrainer(model=model, args=arguments, train_dataset=Dataset.from_dict(columns), loss=CosineSimilarityLoss(model)).train()
+    model.max_seq_length = reads
     model.eval()
 
 
-def group_by_nearness(texts: Sequence[str], vectors: np.ndarray, *, groups: int, seed: int = 0) -> dict[str, list[str]]:
+def group_by_nearness(texts: Sequence[str], vectors: np.ndarray, *, groups: int = NEARBY, seed: int = 0) -> dict[str, list[str]]:
     """Classes for texts that have none: k-means of their `vectors` (n, d)."""
     from sklearn.cluster import KMeans
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from playwright.sync_api import Page, expect
@@ -18,9 +18,12 @@ from tests.servers import Server
 BASE, TUNED = "b" * 64, "c" * 64
 
 
-def draw_map(workspace: Workspace) -> None:
-    """A map of six questions' answers on which those of the first three lie at the left, the others and all candidates at the right."""
-    fill_queue(workspace, anchors=6, per_anchor=2)
+def draw_map(workspace: Workspace, *, text: str = "", hotspots: Sequence[Mapping[str, object]] = ()) -> None:
+    """A map of six questions' answers on which those of the first three lie at the left, the others and all candidates at the right.
+
+    `text` stands at the head of every text; `hotspots` as the clumping report has them.
+    """
+    fill_queue(workspace, anchors=6, per_anchor=2, text=text)
     with workspace.store.read() as conn:
         ids, _ = corpus.read_document_ids(conn, QUEUE_PROJECT)
         revision = projects.get_project(conn, QUEUE_PROJECT).corpus_revision
@@ -29,7 +32,8 @@ def draw_map(workspace: Workspace) -> None:
     path = workspace.folder("maps") / "one.npz"
     np.savez(path, ids=np.array(ids), anchors=np.array([], dtype=str), base=places, tuned=places)
     write_twins(workspace, QUEUE_PROJECT, {}, revision)
-    figures = {"documents": len(ids), "drawn": len(ids), "verdict": "none", "reasons": ["Too few."], "global": {"n": len(ids)}, "hotspots": [], "gap": {}}
+    figures = {"documents": len(ids), "drawn": len(ids), "verdict": "none", "reasons": ["Too few."], "global": {"n": len(ids)}, "gap": {}}
+    figures["hotspots"] = list(hotspots)
     with workspace.store.write() as conn:
         corpus.set_parts(conn, QUEUE_PROJECT, {f"a{n:02}": Part.TEST if n == 1 else Part.TRAIN for n in range(6)})
         for model_id, kind in ((BASE, ModelKind.BASE), (TUNED, ModelKind.TUNED)):

@@ -12,7 +12,7 @@ from core.curation.review_queue import apply_events, next_records
 from core.evaluation.options import EvaluateOptions
 from core.evaluation.significance import compare_scores, mean_interval
 from core.evaluation.verdict import give_verdict
-from core.model import Anchor, Evaluation, Judgement, Label, ModelKind, Part, RunKind, RunStatus, Source
+from core.model import Anchor, Evaluation, Judgement, Label, ModelKind, Part, Projection, RunKind, RunStatus, Source
 from core.retrieval.models import ensure_base_model
 from core.settings import load_settings
 from core.store import artefacts, candidates, corpus, judgements, runs
@@ -346,3 +346,21 @@ def test_movement_is_said_in_words_with_an_icon(rank: int, other: int | None, in
     found, icon, _ = describe_move(rank, other, into=into)
     assert found == words
     assert icon.startswith(":material/")
+
+
+def test_a_model_that_is_worse_has_no_green_word_on_clumping_beside_its_verdict(open_screen: OpenScreen, measured: str, workspace: Workspace) -> None:
+    assert any("its map was not drawn yet" in item.value for item in open_screen("compare").caption)
+    ratio = {"value": 1.0, "low": 0.95, "high": 1.05}
+    space = {"mean_cosine": {"base": 0.2, "tuned": 0.25}, "participation_ratio": ratio, "relative_contrast": ratio}
+    figures = {"verdict": "green", "reasons": ["As drawn."], "global": {"n": 24, "documents": space}, "hotspots": [], "gap": {}, "documents": 24}
+    with workspace.store.write() as conn:
+        artefacts.put_projection(conn, measured, Projection("one", BASE, TUNED, "/nowhere/one.npz", figures, 10.0))
+    assert any("No clumping" in item.value for item in open_screen("compare").markdown)
+    names = [f"a{n}" for n in range(12)]
+    add_measurement(workspace, dict.fromkeys(names, 0.75), {name: 0.25 + n / 100 for n, name in enumerate(names)}, now=2000.0)
+    for page in ("compare", "map"):
+        app = open_screen(page)
+        assert not app.exception
+        said = [item.value for item in (*app.markdown, *app.warning)]
+        assert any("Look closer: documents drew together or answers got lost" in text for text in said)
+        assert not any("No clumping" in text for text in said)

@@ -98,13 +98,7 @@ def test_every_flag_has_its_own_word(open_screen: OpenScreen, small_project: str
 def test_both_maps_are_drawn_in_one_figure_with_hotspots_as_diamonds(open_screen: OpenScreen, mapped: str) -> None:
     figure = read_figure(open_screen("map"))
     assert [annotation["text"] for annotation in figure["layout"]["annotations"]] == ["Base", "Tuned"]
-    diamonds = {
-        item
-        for trace in figure["data"]
-        if "customdata" in trace
-        for item, symbol in zip(trace["customdata"], trace["marker"]["symbol"], strict=True)
-        if symbol == "diamond"
-    }
+    diamonds = {item for trace in figure["data"] if trace["marker"]["symbol"] == "diamond" for item in trace.get("customdata", ())}
     assert diamonds == {"d1", "d13"}
 
 
@@ -318,3 +312,26 @@ def test_a_map_whose_file_is_gone_says_so(open_screen: OpenScreen, mapped: str, 
     app = open_screen("map")
     assert not app.exception
     assert any("is gone from the home folder" in item.value for item in app.warning)
+
+
+def test_the_figures_stand_beside_those_of_random_vectors_and_recall_is_stated(open_screen: OpenScreen, small_project: str, workspace: Workspace) -> None:
+    spaces = {side: {"n": 24, "participation_ratio": ratio, "relative_contrast": 1.5, "mean_cosine": 0.25} for side, ratio in (("base", 8.0), ("tuned", 9.0))}
+    spaces["random"] = {"n": 24, "participation_ratio": 17.5, "relative_contrast": 1.0625, "mean_cosine": 0.0, "neighbour_overlap": 0.25}
+    figures = PAIR | {"global": PAIR["global"] | {"absolute": spaces}, "map_recall": {"base": 0.998, "tuned": 0.9875}}
+    add_map(workspace, figures, tuned=True)
+    app = open_screen("map")
+    assert not app.exception
+    table = next(frame.value for frame in app.dataframe if "Documents under" in frame.value)
+    assert table["Documents under"].tolist() == ["Base", "Tuned", "Random vectors"]
+    assert table["Participation ratio"].tolist() == [8.0, 9.0, 17.5]
+    captions = [item.value for item in app.caption]
+    assert any("Two random spaces would share 25.0% of their neighbours." in text for text in captions)
+    assert any("of the true nearest, 98.8% were found" in text for text in captions)
+
+
+def test_a_field_of_thousands_of_values_lists_the_most_frequent(open_screen: OpenScreen, mapped: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pages._ui.map_colours.LISTED", 8)
+    app = open_screen("map")
+    assert not app.exception
+    assert len(app.multiselect[0].options) == 8
+    assert "The 8 most frequent of 12 values are listed." in app.multiselect[0].help

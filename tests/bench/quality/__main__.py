@@ -26,6 +26,8 @@ CHOICES: dict[str, dict[str, object]] = {
     "frozen-3": {"frozen_layers": 3},
 }
 """Changes to the settings that defaults are chosen among."""
+VARIANTS: dict[str, dict[str, object]] = {"guided": {"loss": "gist"}}
+"""Changes whose models are kept as well and that no table compares: for what looks at healthy models (`tests.bench.clump_evidence`)."""
 Cell = tuple[str, str, int]
 COLLECTIONS = ("sample", "cranfield", "stackfaq")
 RECIPES = ("base", "article", "ours")
@@ -36,7 +38,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.quality", description=__doc__)
     parser.add_argument("--work", type=Path, default=Path("build/quality"), help="projects and results")
     parser.add_argument("--collections", nargs="+", choices=COLLECTIONS, default=list(COLLECTIONS))
-    parser.add_argument("--recipes", nargs="+", choices=RECIPES, default=list(RECIPES))
+    parser.add_argument("--recipes", nargs="+", choices=[*RECIPES, *VARIANTS], default=list(RECIPES))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--choose", nargs="*", choices=list(CHOICES), help="development figures of these changes instead; all where none is named")
@@ -81,11 +83,17 @@ def list_missing(work: Path, cells: Sequence[Cell]) -> list[Cell]:
         data = prepare(name, work)
         for cell in (item for item in cells if item[0] == name):
             _, recipe, seed = cell
-            kind, changes = ("ours", CHOICES[recipe.removeprefix("choose:")]) if recipe.startswith("choose:") else (recipe, None)
+            changes = find_changes(recipe)
             path = cell_path(work, *cell)
-            if not path.exists() or json.loads(path.read_text(encoding="utf-8")).get("settings") != name_settings(data, kind, seed, changes):
+            now = name_settings(data, recipe if changes is None else "ours", seed, changes)
+            if not path.exists() or json.loads(path.read_text(encoding="utf-8")).get("settings") != now:
                 found.append(cell)
     return sorted(found, key=cells.index)
+
+
+def find_changes(recipe: str) -> dict[str, object] | None:
+    """The changes that a recipe makes to our settings; None where it is a recipe of its own."""
+    return CHOICES[recipe.removeprefix("choose:")] if recipe.startswith("choose:") else VARIANTS.get(recipe)
 
 
 def cell_path(work: Path, name: str, recipe: str, seed: int) -> Path:
@@ -109,9 +117,9 @@ def run_cell(work: Path, name: str, recipe: str, seed: str) -> None:
 
     data = prepare(name, work)
     if recipe.startswith("choose:"):
-        result = train_ours(data, int(seed), Part.DEV, CHOICES[recipe.removeprefix("choose:")])
-    elif recipe == "ours":
-        result = train_ours(data, int(seed), Part.TEST)
+        result = train_ours(data, int(seed), Part.DEV, find_changes(recipe))
+    elif recipe == "ours" or recipe in VARIANTS:
+        result = train_ours(data, int(seed), Part.TEST, find_changes(recipe), keep_as=recipe)
     elif recipe == "article":
         result = train_article(data, int(seed), Part.TEST)
     else:

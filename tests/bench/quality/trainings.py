@@ -97,8 +97,11 @@ def train_article(data: Prepared, seed: int, part: Part) -> Result:
     return _result(data, model, part, taken, len(rows), {}, name_settings(data, "article", seed))
 
 
-def train_ours(data: Prepared, seed: int, part: Part, changes: Mapping[str, Any] | None = None) -> Result:
-    """The recipe for so many anchors, with its data, batches, checkpoint choice and blending. `changes` to its settings are for choosing defaults by."""
+def train_ours(data: Prepared, seed: int, part: Part, changes: Mapping[str, Any] | None = None, *, keep_as: str = "") -> Result:
+    """The recipe for so many anchors, with its data, batches, checkpoint choice and blending.
+
+    `changes` to its settings are for choosing defaults by; `keep_as`: the recipe under which the model is kept, not at all where empty.
+    """
     config = replace(our_config(data, seed), **(changes or {}))
     rows = build_rows(data.snapshot, config, data.twins)
     generic = mix_generic(rows, read_generic_for(config, list_guard_texts()), config) if config.generic_share else []
@@ -114,8 +117,8 @@ def train_ours(data: Prepared, seed: int, part: Part, changes: Mapping[str, Any]
         chosen, points, base_guard = merge_with_base(data.base, trained.model, dev, lambda *_: None, tuned_dev=trained.best_dev)
         more |= {"weight": chosen.weight, "points": [asdict(point) for point in points], "base_guard": base_guard}
     taken = (time.perf_counter() - began[0], time.process_time() - began[1])
-    if not changes:
-        trained.model.save(str(model_folder(data, "ours", seed)), create_model_card=False)
+    if keep_as:
+        trained.model.save(str(model_folder(data, keep_as, seed)), create_model_card=False)
     return _result(data, trained.model, part, taken, len(rows), more, name_settings(data, "ours", seed, changes))
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from core.geometry.clumps import ClumpReport, describe_space, find_clumps
+from core.geometry.clumps import ClumpReport, find_clumps
+from core.geometry.control import describe_space
 from core.geometry.hotspots import find_hotspots
 
 TOPICS, EACH, D = 20, 30, 64

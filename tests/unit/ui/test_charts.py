@@ -55,10 +55,12 @@ def test_ranking_values_breaks_ties_by_name_and_leaves_out_the_empty() -> None:
 
 def test_hotspots_differ_by_symbol_and_size_as_well_as_colour() -> None:
     figure = draw_map(points(hotspots=frozenset({"d1", "d2"})), [])
-    for trace in (trace for trace in figure.data if trace.customdata is not None):
-        marks = dict(zip(trace.customdata, zip(trace.marker.symbol, trace.marker.size, strict=True), strict=True))
-        assert {name for name, (symbol, _) in marks.items() if symbol == "diamond"} == {"d1", "d2"}
-        assert marks["d1"][1] > marks["d0"][1]
+    marks = [(set(trace.customdata.tolist()), trace.marker.symbol, trace.showlegend) for trace in figure.data if trace.customdata is not None]
+    plain, flagged = {"d0", "d3", "d4", "d5"}, {"d1", "d2"}
+    assert marks == [(plain, "circle", True), (flagged, "diamond", False), (plain, "circle", False), (flagged, "diamond", False)]
+    assert figure.data[1].marker.size > figure.data[0].marker.size
+    only = draw_map(points(hotspots=frozenset(f"d{row}" for row in range(6))), [])
+    assert [trace.showlegend for trace in only.data if trace.customdata is not None] == [True, False]
     assert "Came closer together (2)" in {trace.name for trace in figure.data}
 
 

@@ -1,0 +1,41 @@
+"""What is told of clumping on more than one page: the flag of a model's newest map as of the newest measurement, kept until there is another."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import streamlit as st
+
+from core.geometry.story import find_map, tell_story
+from core.model import ModelRecord, Part, Projection
+from core.store import artefacts
+from pages._ui.clumps import FLAGS
+from pages._ui.page import Page, get_workspace
+
+COLOURS: dict[str, Literal["green", "blue", "orange", "red", "gray"]] = {"green": "green", "note": "blue", "amber": "orange", "red": "red", "none": "gray"}
+
+
+def read_story(page: Page, projection: Projection) -> dict[str, Any]:
+    """The figures of a map, with its flag as of now."""
+    with page.workspace.store.read() as conn:
+        measured = artefacts.list_evaluations(conn, page.project_id, part=Part.TEST.value)
+    return _tell(str(page.workspace.home), page.project_id, projection, tuple(item.id for item in measured))
+
+
+@st.cache_data(max_entries=8, show_spinner=False, hash_funcs={Projection: lambda projection: projection.id})
+def _tell(home: str, project_id: str, projection: Projection, measured: tuple[str, ...]) -> dict[str, Any]:
+    return tell_story(get_workspace(), project_id, projection)
+
+
+def show_clump_line(page: Page, tuned: ModelRecord) -> None:
+    """One line beside a verdict: whether the model clumps, with the way to its map."""
+    projection = find_map(page.workspace, page.project_id, tuned.id)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if projection is None:
+            st.caption("Whether this model still tells the documents apart is not known: its map was not drawn yet.")
+        else:
+            figures = read_story(page, projection)
+            verdict = figures.get("verdict", "none")
+            _, icon, word = FLAGS[verdict]
+            st.badge(word, icon=icon, color=COLOURS[verdict], help=" ".join(figures.get("reasons", [])))
+        st.page_link("map.py", label="Open the map", icon=":material/scatter_plot:")
