@@ -62,7 +62,6 @@ def run_reranker_training(workspace: Workspace, project_id: str, run_id: str, se
     speaker.stage("Saving the model")
     record = save_reranker(workspace, made, trained.model)
     speaker.stage("Measuring on held-out anchors")
-    facts = {"part": Part.TEST.value, "last_seq": snapshot.last_seq, "corpus_revision": project.corpus_revision, "base_id": base.id}
     return {
         "model_id": record.id,
         "model_name": record.name,
@@ -71,7 +70,7 @@ def run_reranker_training(workspace: Workspace, project_id: str, run_id: str, se
         "snapshot_id": snapshot.id,
         "dev": {"base": trained.first_dev, "reranked": trained.best_dev},
         "train": {**describe_training(trained, pairs), "peak_gb": read_peak_gb()},
-        "test": _measure_test(workspace, project_id, run_id, snapshot.id, record, test) | {"facts": facts},
+        "test": _measure_test(workspace, made, record, test, {"corpus_revision": project.corpus_revision, "base_id": base.id}),
     }
 
 
@@ -99,14 +98,15 @@ def _find_lists(workspace: Workspace, base: ModelRecord, documents: list[Documen
     )
 
 
-def _measure_test(workspace: Workspace, project_id: str, run_id: str, snapshot_id: str, record: ModelRecord, test: Lists) -> dict[str, Any]:
-    """NDCG@5 of the first lists and of the reranked ones, with the interval of the difference; the opening is stored."""
+def _measure_test(workspace: Workspace, made: Provenance[RerankerConfig], record: ModelRecord, test: Lists, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """NDCG@5 of the first lists and of the reranked ones, with the interval of the difference; the opening is stored. `facts`: what they were found in."""
     if not test.anchors:
         raise PairsmithError("No labelled anchor is held out, so there is nothing to measure on.")
     before, after = score_ranking(test.qrels, test.found), score_ranking(test.qrels, rerank(Reranker(record.location), test))
     first, reranked = ({anchor_id: values[PRIMARY] for anchor_id, values in scores.items()} for scores in (before, after))
-    difference = compare_scores(first, reranked, ensure_split(workspace, project_id).groups)
+    difference = compare_scores(first, reranked, ensure_split(workspace, made.project_id).groups)
     with workspace.store.write() as conn:
+        last_seq = artefacts.get_snapshot(conn, made.project_id, made.snapshot.id).last_seq
         evaluation = Evaluation(
             id=artefacts.new_id(),
             system=SYSTEM,
@@ -114,9 +114,10 @@ def _measure_test(workspace: Workspace, project_id: str, run_id: str, snapshot_i
             part=Part.TEST.value,
             measures=average(after),
             n=len(after),
-            last_seq=artefacts.get_snapshot(conn, project_id, snapshot_id).last_seq,
-            run_id=run_id,
+            last_seq=last_seq,
+            run_id=made.run_id,
             created_at=time.time(),
         )
-        artefacts.put_evaluation(conn, project_id, evaluation, after)
-    return {"base": average(before)[PRIMARY], "reranked": average(after)[PRIMARY], "difference": asdict(difference)}
+        artefacts.put_evaluation(conn, made.project_id, evaluation, after)
+    told = {"part": Part.TEST.value, "last_seq": last_seq, **facts}
+    return {"base": average(before)[PRIMARY], "reranked": average(after)[PRIMARY], "difference": asdict(difference), "facts": told}
