@@ -56,8 +56,8 @@ def show_comparison(figures: Mapping[str, Any]) -> None:
     overlap, moved, noise = figures["global"].get("neighbour_overlap"), figures.get("displacement"), figures.get("noise_floor")
     columns = st.columns(3)
     columns[0].metric("Neighbour overlap", _percent(overlap), help="Share of a document's ten nearest neighbours that both models agree on, on average.")
-    columns[1].metric("Movement on the map", _percent(moved), help="Median distance between a document's two places, as a share of the map's radius.")
-    columns[2].metric("Movement by chance", _percent(noise), help="The same when the base is drawn twice: movement below this is the method's own noise.")
+    columns[1].metric("Movement", _percent(moved), help="Median distance between a document's two places on the map, as a share of its radius.")
+    columns[2].metric("By chance alone", _percent(noise), help="The same when the base is drawn twice: movement below this is the method's own noise.")
     show_absolute(figures["global"].get("absolute", {}))
     if recall := say_recall(figures):
         st.caption(recall)

@@ -39,7 +39,7 @@ def draw_map(points: MapPoints, shown: Sequence[str], *, titles: Sequence[str] =
             figure.add_trace(explain_hotspots(len(points.hotspots), legend=column == 1), 1, column)
         add_marks(figure, points, layout, column)
     share_axes(figure, np.concatenate(layouts))
-    legend = {"orientation": "h", "y": -0.02, "yanchor": "top", "itemsizing": "constant"}
+    legend = {"orientation": "h", "y": -0.02, "yanchor": "top", "itemsizing": "constant", "bgcolor": "rgba(0,0,0,0)"}
     figure.update_annotations(yshift=10)
     return figure.update_layout(
         height=600, margin={**MARGIN, "t": 64}, legend=legend, dragmode=drag, clickmode="event+select", hoverlabel={"align": "left"}, uirevision="kept"

@@ -62,7 +62,7 @@ def choose_anchor(page: Page) -> Chosen:
 def choose_view(layout: Mapping[str, Any]) -> tuple[str, bool, str]:
     """How the map is drawn, whether by the density view, and what a drag does, as far as this map has a choice."""
     view, density = SIDE_BY_SIDE, False
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         if "tuned" in layout:
             view = st.segmented_control("View", [SIDE_BY_SIDE, PASSAGE], default=SIDE_BY_SIDE, required=True, key="map_view")
         text = "Moves the map, or draws around documents: what lies inside can be read, and reviewed with one click."

@@ -125,7 +125,7 @@ def test_figures_are_shares_of_the_base_with_intervals_and_help(open_screen: Ope
     assert table["Participation ratio"].tolist() == ["88% (81% to 94%)"] * 2
     assert table["Texts"].tolist() == ["Documents", "General language"]
     metrics = {metric.label: metric.value for metric in app.metric}
-    assert metrics == {"Neighbour overlap": "62%", "Movement on the map": "50%", "Movement by chance": "12%"}
+    assert metrics == {"Neighbour overlap": "62%", "Movement": "50%", "By chance alone": "12%"}
     assert all(metric.help for metric in app.metric)
 
 
