@@ -75,6 +75,14 @@ class Store(Protocol):
         """Let go of the connection."""
 
 
+class SizeUnknown:
+    """What stores share whose database does not tell how large a version is."""
+
+    def measure_bytes(self, name: str) -> int | None:
+        """None: nobody knows."""
+        return None
+
+
 @dataclass(frozen=True)
 class Version:
     """A version as a listing shows it. `fault` says why its manifest cannot be trusted; then `manifest` is None."""
@@ -104,6 +112,11 @@ def explaining(store: Store) -> Iterator[None]:
         if words is None:
             raise
         raise StoreFailed(f"{words} Nothing that is live was changed.") from error
+
+
+def quote_error(error: object) -> str:
+    """A client's own words, on one line of at most 300 characters."""
+    return " ".join(str(error).split())[:300]
 
 
 def read_manifest(store: Store, name: str) -> Manifest:
@@ -164,6 +177,7 @@ __all__ = [
     "BUILDING",
     "COMPLETE",
     "ReleaseRefused",
+    "SizeUnknown",
     "Store",
     "StoreFailed",
     "Version",
@@ -171,6 +185,7 @@ __all__ = [
     "explaining",
     "list_versions",
     "put_manifest",
+    "quote_error",
     "read_complete",
     "read_manifest",
 ]

@@ -37,7 +37,7 @@ def open_store(target: Target, settings: Settings) -> Store:
     except PairsmithError:
         raise
     except Exception as error:
-        words = found.explain_opening(error)
+        words = found.explain(error)
         raise StoreFailed(f"{words or error} Nothing that is live was changed.") from error
 
 

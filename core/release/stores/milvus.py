@@ -14,7 +14,7 @@ from pymilvus.exceptions import MilvusException
 
 from core.model import PairsmithError
 from core.release.guard.milvus import FIELD, KEY, PROPERTY, VECTOR, MilvusReader
-from core.release.store import check_expected
+from core.release.store import SizeUnknown, check_expected, quote_error
 from core.retrieval.vectors import Floats
 
 _PAGE = 10_000
@@ -23,7 +23,7 @@ _TIMEOUT_S = 60.0
 REFUSED = ("auth", "token", "permission", "password")
 
 
-class Milvus(MilvusReader):
+class Milvus(MilvusReader, SizeUnknown):
     """The versions of one alias in a Milvus Lite file or a server."""
 
     def __init__(self, place: str, alias: str, key: str = "") -> None:
@@ -90,19 +90,11 @@ class Milvus(MilvusReader):
         """Delete a version."""
         self.client.drop_collection(name)
 
-    def measure_bytes(self, name: str) -> int | None:
-        """Milvus does not tell the size of a collection."""
-        return None
-
-    def explain(self, error: Exception) -> str | None:
-        """What an error of the client means."""
-        return self.explain_opening(error)
-
     @staticmethod
-    def explain_opening(error: Exception) -> str | None:
+    def explain(error: Exception) -> str | None:
         """What an error of the client means, also where it could not be opened."""
         if isinstance(error, MilvusException):
-            words = str(error.message or error).strip()[:300]
+            words = quote_error(error.message or error)
             if any(word in words.lower() for word in REFUSED):
                 return f"Milvus refused the key ({words}). Put the right one (user:password, or a token) into PAIRSMITH_RELEASE_KEY."
             return f"Milvus did not answer as it should ({words}). See that it runs and that no other process holds its file, then start again."

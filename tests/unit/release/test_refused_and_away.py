@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import http.server
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,48 +16,22 @@ from core.release.stores import open_store, opened
 from core.release.stores import pinecone as module
 from core.release.target import StoreKind, Target
 from core.settings import Settings
-from tests.unit.release.conftest import OLD, make_manifest
+from tests.http_double import answering
+from tests.unit.release.conftest import NEW, OLD, make_manifest
 from tests.unit.release.pinecone_double import KEY, running_pinecone
 from tests.unit.release.test_stores import IDS, VECTORS, fill
-
-
-@contextmanager
-def answering(status: int) -> Iterator[str]:
-    """A server that answers everything with one status."""
-
-    class _Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(status)
-            self.send_header("Content-Length", "2")
-            self.end_headers()
-            self.wfile.write(b"{}")
-
-        do_POST = do_PUT = do_GET
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Silence."""
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def test_a_key_that_qdrant_refuses_is_told() -> None:
     pytest.importorskip("qdrant_client")
     refused = pytest.raises(StoreFailed, match=r"refused the key \(HTTP 401\).*PAIRSMITH_RELEASE_KEY")
-    with answering(401) as url, refused, opened(Target(StoreKind.QDRANT, url, "clauses"), Settings()) as store:
+    with answering(lambda asked: (401, {})) as url, refused, opened(Target(StoreKind.QDRANT, url, "clauses"), Settings()) as store:
         store.read_alias()
 
 
 def test_a_qdrant_server_that_is_not_there_is_told() -> None:
     pytest.importorskip("qdrant_client")
-    with answering(200) as url:
+    with answering(lambda asked: (200, {})) as url:
         pass
     with pytest.raises(StoreFailed, match="did not answer as it should"), opened(Target(StoreKind.QDRANT, url, "clauses"), Settings()) as store:
         store.read_alias()
@@ -76,7 +47,7 @@ def test_an_embedded_qdrant_that_another_process_holds_is_told(open_again: Calla
 def test_a_key_that_pinecone_refuses_and_a_service_that_is_away_leave_the_old_version(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("pinecone")
     monkeypatch.setattr(module, "POLL_S", 0.0)
-    with running_pinecone() as (_, url):
+    with running_pinecone() as (double, url):
         target = Target(StoreKind.PINECONE, url, "clauses")
         with opened(target, Settings(release_key=SecretStr(KEY))) as store:
             fill(store)
@@ -84,7 +55,12 @@ def test_a_key_that_pinecone_refuses_and_a_service_that_is_away_leave_the_old_ve
         with pytest.raises(StoreFailed, match=r"refused the API key.*PAIRSMITH_RELEASE_KEY"):
             open_store(target, Settings(release_key=SecretStr("wrong")))
         with opened(target, Settings(release_key=SecretStr(KEY))) as store:
-            assert look_at_live(store).fault == ""
+            double.away = True
+            with pytest.raises(StoreFailed, match=r"did not answer as it should.*start again.*Nothing that is live was changed"), explaining(store):
+                store.upsert(NEW, IDS, VECTORS)
+            double.away = False
+            live = look_at_live(store)
+            assert (live.name, live.fault) == (OLD, "")
             with pytest.raises(PairsmithError, match="takes vectors of 8 numbers, this model makes 16"):
                 store.create("clauses_ffffffffff_00000000", 16, "{}")
 
