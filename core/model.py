@@ -297,6 +297,16 @@ class ModelRecord:
     run_id: str | None = None
     created_at: float = 0.0
 
+    @property
+    def precision(self) -> str:
+        """What its vectors are computed in."""
+        return "int8" if self.kind is ModelKind.INT8 else "float32"
+
+    @property
+    def document_side(self) -> str:
+        """Fingerprint of the model that makes its documents' vectors: an adapter leaves documents as its base has them."""
+        return self.base_id if self.kind is ModelKind.ADAPTER and self.base_id else self.id
+
 
 @dataclass(frozen=True)
 class Progress:
