@@ -6,8 +6,10 @@ The alias is switched by `alter_alias`. Milvus Lite would drop a collection that
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from threading import Lock
 
 from pymilvus import DataType, MilvusClient
 from pymilvus.exceptions import MilvusException
@@ -23,17 +25,42 @@ _TIMEOUT_S = 60.0
 REFUSED = ("auth", "token", "permission", "password")
 
 
+class _Files:
+    """The files of Milvus Lite that this process has open. Closing a client leaves its file locked until the process ends, a web server's for days: here the
+    last client lets the file go, so that a worker can have it.
+    """
+
+    def __init__(self) -> None:
+        self._users: Counter[str] = Counter()
+        self._lock = Lock()
+
+    def open(self, path: str) -> MilvusClient:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        with self._lock:
+            client = MilvusClient(path)
+            self._users[path] += 1
+        return client
+
+    def close(self, path: str, client: MilvusClient) -> None:
+        from milvus_lite.server_manager import server_manager_instance
+
+        with self._lock:
+            client.close()
+            self._users[path] -= 1
+            if not self._users[path]:
+                server_manager_instance.release_server(path)
+
+
+_FILES = _Files()
+
+
 class Milvus(MilvusReader, SizeUnknown):
     """The versions of one alias in a Milvus Lite file or a server."""
 
     def __init__(self, place: str, alias: str, key: str = "") -> None:
         self.place = place
         self.is_served = "://" in place
-        if self.is_served:
-            client = MilvusClient(place, token=key, timeout=_TIMEOUT_S)
-        else:
-            Path(place).parent.mkdir(parents=True, exist_ok=True)
-            client = MilvusClient(place if place.endswith(".db") else f"{place}.db")
+        client = MilvusClient(place, token=key, timeout=_TIMEOUT_S) if self.is_served else _FILES.open(_name_file(place))
         super().__init__(client, alias)
 
     def list_names(self) -> list[str]:
@@ -95,14 +122,23 @@ class Milvus(MilvusReader, SizeUnknown):
         """What an error of the client means, also where it could not be opened."""
         if isinstance(error, MilvusException):
             words = quote_error(error.message or error)
+            if "Open local milvus failed" in words:
+                return "Another process has this Milvus file open. Close it, or use a Milvus server, which many may ask."
             if any(word in words.lower() for word in REFUSED):
                 return f"Milvus refused the key ({words}). Put the right one (user:password, or a token) into PAIRSMITH_RELEASE_KEY."
-            return f"Milvus did not answer as it should ({words}). See that it runs and that no other process holds its file, then start again."
+            return f"Milvus did not answer as it should ({words}). See that it runs and can be reached, then start again."
         return None
 
     def close(self) -> None:
         """Let go of the connection, and of the file."""
-        self.client.close()
+        if self.is_served:
+            self.client.close()
+        else:
+            _FILES.close(_name_file(self.place), self.client)
+
+
+def _name_file(place: str) -> str:
+    return place if place.endswith(".db") else f"{place}.db"
 
 
 def name_row(document_id: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -72,6 +73,37 @@ def test_a_manifest_longer_than_a_record_of_pinecone_is_kept_in_pieces(open_agai
     assert store.read_manifest_text(OLD) == long
     store.put_manifest_text(OLD, write_manifest(make_manifest()))
     assert store.read_manifest_text(OLD) == write_manifest(make_manifest())
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("auth check failure, please check api key is correct", r"Milvus refused the key \(auth check .*user:password, or a token.*PAIRSMITH_RELEASE_KEY"),
+        ("Fail connecting to server on localhost:19530", r"did not answer as it should \(Fail connecting.*See that it runs"),
+    ],
+)
+def test_what_milvus_says_is_told_with_what_to_do(open_again: Callable[[StoreKind], Store], words: str, told: str) -> None:
+    store = open_again(StoreKind.MILVUS)
+    from pymilvus.exceptions import MilvusException
+
+    with pytest.raises(StoreFailed, match=told), explaining(store):
+        raise MilvusException(message=words)
+
+
+def test_a_milvus_file_is_let_go_by_its_last_user_and_told_where_another_process_holds_it(tmp_path: Path) -> None:
+    pytest.importorskip("milvus_lite")
+    target = Target(StoreKind.MILVUS, str(tmp_path / "index"), "clauses")
+    first, second = open_store(target, Settings()), open_store(target, Settings())
+    fill(first)
+    first.close()
+    assert second.count(OLD) == 20
+    second.close()
+    with (tmp_path / "index.db" / "LOCK").open("r+b") as held:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)  # nobody has it any more: as another process would
+        with pytest.raises(StoreFailed, match="Another process has this Milvus file open"):
+            open_store(target, Settings())
+    with opened(target, Settings()) as again:
+        assert again.count(OLD) == 20
 
 
 @pytest.fixture
