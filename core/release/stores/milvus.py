@@ -92,6 +92,7 @@ class Milvus(MilvusReader, SizeUnknown):
     def list_ids(self, name: str) -> set[str]:
         """The documents a version holds."""
         found: set[str] = set()
+        self.load(name)
         pages = self.client.query_iterator(name, batch_size=_PAGE, output_fields=[FIELD])
         try:
             while page := pages.next():
@@ -102,6 +103,7 @@ class Milvus(MilvusReader, SizeUnknown):
 
     def count(self, name: str) -> int:
         """How many documents a version holds."""
+        self.load(name)
         return int(self.client.query(name, filter="", output_fields=["count(*)"])[0]["count(*)"])
 
     def seal(self, name: str) -> None:
