@@ -20,6 +20,13 @@ class StoreFailed(PairsmithError):
     """The database did not do what it was asked: away, refused, or full."""
 
 
+class StoreHeld(StoreFailed):
+    """Another process has the files of an embedded database open, maybe for a moment."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"Another process has this {what} open. Close it, or use a server, which many may ask. Nothing that is live was changed.")
+
+
 class ReleaseRefused(PairsmithError):
     """A step that would put the index in danger."""
 
@@ -180,6 +187,7 @@ __all__ = [
     "SizeUnknown",
     "Store",
     "StoreFailed",
+    "StoreHeld",
     "Version",
     "check_expected",
     "explaining",

@@ -6,22 +6,24 @@ The alias is switched by `alter_alias`. Milvus Lite would drop a collection that
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock
 
 from pymilvus import DataType, MilvusClient
-from pymilvus.exceptions import MilvusException
+from pymilvus.exceptions import ConnectionConfigException, MilvusException
 
 from core.model import PairsmithError
 from core.release.guard.milvus import FIELD, KEY, PROPERTY, VECTOR, MilvusReader
-from core.release.store import SizeUnknown, check_expected, quote_error
+from core.release.store import SizeUnknown, StoreHeld, check_expected, quote_error
 from core.retrieval.vectors import Floats
 
 _PAGE = 10_000
 _LONGEST_ID = 65_535
 _TIMEOUT_S = 60.0
+logging.getLogger("milvus_lite.server_manager").setLevel(logging.CRITICAL)  # a file that another process holds is told by `StoreHeld`
 REFUSED = ("auth", "token", "permission", "password")
 
 
@@ -37,7 +39,10 @@ class _Files:
     def open(self, path: str) -> MilvusClient:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         with self._lock:
-            client = MilvusClient(path)
+            try:
+                client = MilvusClient(path)
+            except ConnectionConfigException as error:
+                raise StoreHeld("Milvus file") from error
             self._users[path] += 1
         return client
 
@@ -124,8 +129,6 @@ class Milvus(MilvusReader, SizeUnknown):
         """What an error of the client means, also where it could not be opened."""
         if isinstance(error, MilvusException):
             words = quote_error(error.message or error)
-            if "Open local milvus failed" in words:
-                return "Another process has this Milvus file open. Close it, or use a Milvus server, which many may ask."
             if any(word in words.lower() for word in REFUSED):
                 return f"Milvus refused the key ({words}). Put the right one (user:password, or a token) into PAIRSMITH_RELEASE_KEY."
             return f"Milvus did not answer as it should ({words}). See that it runs and can be reached, then start again."

@@ -10,6 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from core.model import PairsmithError
+from core.release import stores
 from core.release.guard.manifest import write_manifest
 from core.release.live import look_at_live
 from core.release.store import Store, StoreFailed, explaining
@@ -39,7 +40,10 @@ def test_a_qdrant_server_that_is_not_there_is_told() -> None:
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the client leaves its lock file open when it is refused
-def test_an_embedded_qdrant_that_another_process_holds_is_told(open_again: Callable[[StoreKind], Store], tmp_path: Path) -> None:
+def test_an_embedded_qdrant_that_another_process_holds_is_told(
+    open_again: Callable[[StoreKind], Store], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stores, "HELD_WAIT_S", 0.0)
     open_again(StoreKind.QDRANT)
     with pytest.raises(StoreFailed, match="Another process has this Qdrant folder open"):
         open_store(Target(StoreKind.QDRANT, str(tmp_path / StoreKind.QDRANT), "clauses"), Settings())
@@ -90,7 +94,7 @@ def test_what_milvus_says_is_told_with_what_to_do(open_again: Callable[[StoreKin
         raise MilvusException(message=words)
 
 
-def test_a_milvus_file_is_let_go_by_its_last_user_and_told_where_another_process_holds_it(tmp_path: Path) -> None:
+def test_a_milvus_file_is_let_go_by_its_last_user_and_told_where_another_process_holds_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("milvus_lite")
     target = Target(StoreKind.MILVUS, str(tmp_path / "index"), "clauses")
     first, second = open_store(target, Settings()), open_store(target, Settings())
@@ -100,10 +104,13 @@ def test_a_milvus_file_is_let_go_by_its_last_user_and_told_where_another_process
     second.close()
     with (tmp_path / "index.db" / "LOCK").open("r+b") as held:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)  # nobody has it any more: as another process would
+        monkeypatch.setattr(stores, "HELD_WAIT_S", 0.0)
         with pytest.raises(StoreFailed, match="Another process has this Milvus file open"):
             open_store(target, Settings())
-    with opened(target, Settings()) as again:
-        assert again.count(OLD) == 20
+        monkeypatch.setattr(stores, "HELD_WAIT_S", 60.0)
+        monkeypatch.setattr(stores.time, "sleep", lambda _: fcntl.flock(held, fcntl.LOCK_UN))  # while it is waited for, the other lets go
+        with opened(target, Settings()) as again:
+            assert again.count(OLD) == 20
 
 
 @pytest.fixture
