@@ -342,7 +342,7 @@ CHANGES: dict[str, Callable[[Path], object]] = {
     "pooling": lambda folder: change_json(folder / "1_Pooling" / "config.json", pooling_mode="cls"),
     "prompt": lambda folder: change_json(folder / "config_sentence_transformers.json", prompts={"query": "ask: ", "document": ""}),
     "maximum length": lambda folder: change_json(folder / "sentence_bert_config.json", max_seq_length=16),
-    "tokenizer": lambda folder: change_json(folder / "tokenizer.json", pre_tokenizer={"type": "Whitespace"}),
+    "tokenizer": lambda folder: change_json(folder / "tokenizer_config.json", do_lower_case=False),
     "truncation": lambda folder: change_json(folder / "config_sentence_transformers.json", truncate_dim=32),
     "truncation of texts": lambda folder: change_json(
         folder / "tokenizer.json", truncation={"direction": "Left", "max_length": 64, "strategy": "LongestFirst", "stride": 0}
