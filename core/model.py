@@ -80,6 +80,8 @@ class RunKind(StrEnum):
     """Training a cross-encoder on the reviewed pairs."""
     METER = "meter"
     """How good the judgements so far make a quick adapter: whether more of them are worth it."""
+    QUANTISE = "quantise"
+    """A model's 8-bit form made and measured."""
     REINDEX = "reindex"
     """The vector database brought to a model and the corpus of now."""
 

@@ -14,7 +14,8 @@ from typing import Any
 from core.model import ModelKind, ModelRecord, NotFound, RunKind
 from core.release.guard import CARD
 from core.release.plan import describe_verdict
-from core.retrieval.models import EMBEDDED_SHA256
+from core.retrieval.fingerprint import ONNX_INT8
+from core.retrieval.models import EMBEDDED_SHA256, read_json
 from core.store import artefacts, runs
 from core.workspace import Workspace
 
@@ -31,6 +32,15 @@ _REMARKS = {
     ModelKind.ADAPTER: "\nQueries and documents have sides of their own: a query that `encode` encodes passes as a document, without what was learned.\n",
     ModelKind.INT8: "\nThe fingerprint is that of the 8-bit graph for OpenVINO in this folder. What sentence-transformers loads makes other vectors.\n",
 }
+_USE_OF_ONNX = f"""`{ONNX_INT8}` is the whole model in 8 bits. What sentence-transformers loads here makes other vectors. `pairsmith release guard`
+writes the package used below; it needs onnxruntime, tokenizers and numpy.
+
+```python
+from pairsmith_guard.onnx import OnnxEncoder
+
+encode = OnnxEncoder("path/to/this/folder")
+scores = encode(["…"], "query") @ encode(["…"], "document").T
+```"""
 _USE_OF_RERANKER = """```python
 from sentence_transformers import CrossEncoder
 
@@ -45,7 +55,7 @@ def write_release_files(workspace: Workspace, project_id: str, record: ModelReco
     if record.kind is ModelKind.RERANKER:
         return {README: card.encode()}
     names = ("query_prompt", "document_prompt", "max_length", "precision", "dimension")
-    use = {"fingerprint": record.id, **{name: getattr(record, name) for name in names}, "metric": "cosine"}
+    use: dict[str, Any] = {"fingerprint": record.id, **{name: getattr(record, name) for name in names}, "metric": "cosine", **_read_cost(record)}
     return {README: card.encode(), CARD: (json.dumps(use, ensure_ascii=False, indent=2) + "\n").encode()}
 
 
@@ -61,6 +71,7 @@ def write_card(workspace: Workspace, project_id: str, record: ModelRecord) -> st
         _say_origin(record, base),
         _section("Data", _say_data(snapshot, result)),
         _section("Verdict on held-out anchors", [describe_verdict(workspace, project_id, record) or "Not measured.", *_say_figures(result)]),
+        _section("Cost of 8 bits", list(filter(None, [describe_cost(record)]))),
         _section("Use", [_say_use(record)]),
         _section("Settings", [f"- {name}: {value}" for name, value in sorted(config.items()) if name not in _PATHS]),
         _section(
@@ -105,6 +116,21 @@ def _read_origin(
     return base, counts, run.config, run.result or {}
 
 
+def _read_cost(record: ModelRecord) -> dict[str, Any]:
+    """What an 8-bit model lost when it was made: NDCG@5 `before` and `after` on so many development `anchors`."""
+    found = read_json(Path(record.location) / CARD).get("int8")
+    return {"int8": found} if isinstance(found, dict) else {}
+
+
+def describe_cost(record: ModelRecord) -> str:
+    """What 8 bits cost a model, measured when it was made; empty for one that is not in 8 bits."""
+    found = _read_cost(record).get("int8")
+    if not found:
+        return ""
+    change = found["after"] - found["before"]
+    return f"In 8 bits NDCG@5 on {found['anchors']} development anchors is {found['after']:.4f}, in float32 {found['before']:.4f} ({change:+.4f})."
+
+
 def _say_origin(record: ModelRecord, base: ModelRecord | None) -> str:
     made = f"{_MADE[record.kind]} {base.name if base else (record.base_id or 'a model of its own')[:12]}" if record.base_id else "A base model, as it is"
     if record.kind is ModelKind.RERANKER:
@@ -144,6 +170,8 @@ def _say_interval(figures: Mapping[str, Any]) -> str:
 def _say_use(record: ModelRecord) -> str:
     if record.kind is ModelKind.RERANKER:
         return _USE_OF_RERANKER
+    if (Path(record.location) / ONNX_INT8).exists():
+        return _USE_OF_ONNX
     return f"""```python
 from sentence_transformers import SentenceTransformer
 

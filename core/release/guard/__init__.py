@@ -17,15 +17,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from core.retrieval.fingerprint import fingerprint_folder
+from core.retrieval.fingerprint import CARD, fingerprint_folder
 
 from .files import FilesReader
 from .manifest import COMPLETE, QUERY, Encode, Floats, Manifest, ManifestFault, find_mismatch, find_probe_fault, parse_manifest
 
 __all__ = ["CARD", "FilesReader", "GuardedIndex", "IndexRefused", "Manifest", "Reader", "encode_by", "fingerprint_of", "read_use"]
-
-CARD = "pairsmith.json"
-"""In an exported model: how the model is used (prompts, longest text, precision) and its fingerprint."""
 
 
 class IndexRefused(Exception):
