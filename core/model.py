@@ -80,6 +80,8 @@ class RunKind(StrEnum):
     """Training a cross-encoder on the reviewed pairs."""
     METER = "meter"
     """How good the judgements so far make a quick adapter: whether more of them are worth it."""
+    QUANTISE = "quantise"
+    """A model's 8-bit form made and measured."""
     REINDEX = "reindex"
     """The vector database brought to a model and the corpus of now."""
 
@@ -296,6 +298,16 @@ class ModelRecord:
     snapshot_id: str | None = None
     run_id: str | None = None
     created_at: float = 0.0
+
+    @property
+    def precision(self) -> str:
+        """What its vectors are computed in."""
+        return "int8" if self.kind is ModelKind.INT8 else "float32"
+
+    @property
+    def document_side(self) -> str:
+        """Fingerprint of the model that makes its documents' vectors: an adapter leaves documents as its base has them."""
+        return self.base_id if self.kind is ModelKind.ADAPTER and self.base_id else self.id
 
 
 @dataclass(frozen=True)

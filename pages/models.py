@@ -25,6 +25,7 @@ KINDS = {
     RunKind.MAP: "Draw maps",
     RunKind.EMBED: "Prepare for search",
     RunKind.METER: "Value of judgements",
+    RunKind.QUANTISE: "8-bit form",
     RunKind.REINDEX: "Re-index",
 }
 MODEL_KINDS = {
@@ -139,7 +140,7 @@ if found_models:
     draw_models(found_models)
 else:
     st.info("No model is registered yet. The base model is, once documents are imported and prepared; a tuned one follows from a run.", icon=":material/info:")
-draw_downloads(page, [model for model in found_models if model.kind.is_trained or model.kind is ModelKind.RERANKER], answered_anchors)
+draw_downloads(page, [model for model in found_models if model.kind.is_trained or model.kind in (ModelKind.INT8, ModelKind.RERANKER)], answered_anchors)
 draw_rerankers(page)
 st.subheader("Runs", anchor=False)
 if run_count:

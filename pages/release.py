@@ -63,7 +63,7 @@ def draw_target(target: Target) -> None:
 def choose_model() -> ModelRecord | None:
     """The model to bring the index to."""
     with page.workspace.store.read() as conn:
-        models = artefacts.list_models(conn, page.project_id)
+        models = [model for model in artefacts.list_models(conn, page.project_id) if model.kind is not ModelKind.RERANKER]
     if not models:
         st.info("No model is registered yet. Prepare the documents first, then tune.", icon=":material/info:")
         st.page_link("tune.py", label="Go to tune", icon=":material/model_training:")

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from core.cli.app import Json, ProjectName, app, open_project
+from core.cli.models import say_cost
 from core.cli.output import Out
 from core.evaluation.systems import find_system
 from core.ingest.export import Form, export_project
@@ -17,7 +18,7 @@ from core.ingest.kinds import Kind
 from core.ingest.preview import Change, Preview
 from core.ingest.read import import_path, preview_path
 from core.model import PairsmithError
-from core.release.model_zip import export_model
+from core.release.model_zip import export_model, refuse_existing
 from core.store import projects
 from core.workspace import Workspace, open_workspace
 
@@ -55,17 +56,28 @@ def export(
     out: Annotated[Path, typer.Option(help="File to write, or folder (datasets, beir, csv, model; model.zip as a zip); it must not exist.")],
     what: Annotated[str, typer.Option(help="pairs, triplets, tuples, datasets, beir, qrels, csv, log (every event), or model (the tuned model).")] = "pairs",
     system: Annotated[str, typer.Option(help="With model: tuned (the newest measured) or a model's id.")] = "tuned",
+    onnx_int8: Annotated[
+        bool, typer.Option("--onnx-int8", help="With model: its 8-bit ONNX form, for applications without torch; refused where its NDCG@5 falls.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Write a project's content, its history or a model to disk, whole or not at all."""
     if what not in [*Form, MODEL]:
         raise typer.BadParameter(f"{what!r} is none of {', '.join([*Form, MODEL])}.", param_hint="--what")
+    if onnx_int8 and what != MODEL:
+        raise typer.BadParameter("it goes with --what model.", param_hint="--onnx-int8")
     workspace = open_project(project)
-    if what == MODEL:
-        value: dict[str, Any] = {"model": _export_model(workspace, project, system, out)}
+    words = f"Wrote {out}."
+    value: dict[str, Any]
+    if onnx_int8:
+        made = _quantise(workspace, project, system, out)
+        value = {"model": _export_model(workspace, project, made["id"], out), **made}
+        words += f" {say_cost(made)}."
+    elif what == MODEL:
+        value = {"model": _export_model(workspace, project, system, out)}
     else:
         value = {"rows": export_project(workspace, project, Form(what), out)}
-    Out(json).show({"project": project, "out": str(out), **value}, f"Wrote {out}.")
+    Out(json).show({"project": project, "out": str(out), **value}, words)
 
 
 def _read_choices(columns: list[str]) -> dict[str, str]:
@@ -86,6 +98,14 @@ def _show_preview(project: str, is_new: bool, preview: Preview, json: bool) -> N
 
 def _say_columns(columns: Mapping[str, str]) -> list[str]:
     return ["Columns: " + ", ".join(f"{column} is {role}" for column, role in columns.items()) + ". Change one with --map ROLE=COLUMN."] if columns else []
+
+
+def _quantise(workspace: Workspace, project: str, system: str, out: Path) -> dict[str, Any]:
+    """The 8-bit ONNX form of a system's model, registered like any model so that an index can be built by it."""
+    from core.tuning import quantise
+
+    refuse_existing(out)
+    return quantise.quantise_model(workspace, project, system, quantise.Form.ONNX)
 
 
 def _export_model(workspace: Workspace, project: str, system: str, out: Path) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -46,14 +47,21 @@ def clumps(
 
 @app.command()
 def quantise(
-    project: ProjectName, system: Annotated[str, typer.Option(help="base, tuned (the newest measured) or a model's id.")] = "base", json: Json = False
+    project: ProjectName,
+    system: Annotated[str, typer.Option(help="base, tuned (the newest measured) or a model's id.")] = "base",
+    onnx: Annotated[bool, typer.Option("--onnx", help="Run by onnxruntime instead of OpenVINO.")] = False,
+    json: Json = False,
 ) -> None:
     """Make an 8-bit model of a model, faster where the processor has instructions for it; refused where its NDCG@5 falls."""
-    from core.tuning.quantise import quantise_model
+    from core.tuning.quantise import Form, quantise_model
 
-    value = quantise_model(open_project(project), project, system)
-    words = f"{value['name']} ({value['id'][:12]}): NDCG@5 {value['after']:.4f} on {value['anchors']} development anchors, {value['before']:.4f} before"
-    Out(json).show({"project": project, **value}, words)
+    value = quantise_model(open_project(project), project, system, Form.ONNX if onnx else Form.OPENVINO)
+    Out(json).show({"project": project, **value}, f"{value['name']} ({value['id'][:12]}): {say_cost(value)}")
+
+
+def say_cost(value: Mapping[str, Any]) -> str:
+    """What 8 bits cost, measured."""
+    return f"NDCG@5 {value['after']:.4f} on {value['anchors']} development anchors, {value['before']:.4f} before"
 
 
 @app.command("map")

@@ -27,6 +27,7 @@ HANDLERS = {
     RunKind.MAP: "core.jobs.handlers:draw_map",
     RunKind.RERANKER: "core.jobs.handlers:train_reranker",
     RunKind.METER: "core.jobs.handlers:meter",
+    RunKind.QUANTISE: "core.jobs.handlers:quantise",
     RunKind.REINDEX: "core.jobs.handlers:reindex_project",
 }
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

@@ -21,6 +21,7 @@ from core.release.target import read_target
 from core.retrieval.encoder import embed_anchors, embed_documents
 from core.store import artefacts, corpus
 from core.tuning.columns import list_openers
+from core.tuning.quantise import Form, quantise_model
 from core.tuning.reranker_run import run_reranker_training
 from core.tuning.truncation import measure_cut_share
 from core.tuning.tune_run import run_tuning
@@ -104,6 +105,12 @@ def meter(workspace: Workspace, run: Run, reporter: Reporter) -> Mapping[str, An
     """Measure what the judgements so far are worth."""
     is_fresh = bool(run.config.get("fresh", False))
     return measure_value(workspace, run.project_id, lambda message, step, total: reporter.report(step, total, message), fresh=is_fresh)
+
+
+def quantise(workspace: Workspace, run: Run, reporter: Reporter) -> Mapping[str, Any]:
+    """Make a model's 8-bit form and measure what it costs."""
+    reporter.stage("Making the graph and measuring it")
+    return quantise_model(workspace, run.project_id, str(run.config["system"]), Form(str(run.config["form"])), on_progress=reporter.report)
 
 
 def reindex_project(workspace: Workspace, run: Run, reporter: Reporter) -> Mapping[str, Any]:

@@ -14,27 +14,48 @@ from typing import Any
 from core.model import ModelKind, ModelRecord, NotFound, RunKind
 from core.release.guard import CARD
 from core.release.plan import describe_verdict
-from core.retrieval.models import EMBEDDED_SHA256
+from core.retrieval.fingerprint import ONNX_INT8
+from core.retrieval.models import EMBEDDED_SHA256, read_json
 from core.store import artefacts, runs
 from core.workspace import Workspace
 
 README = "README.md"
 _PATHS = ("generic_path",)
 """Settings that name a place on this machine."""
+_MADE = {
+    ModelKind.TUNED: "Tuned by Pairsmith from",
+    ModelKind.ADAPTER: "A query-side adapter fitted by Pairsmith on",
+    ModelKind.INT8: "The 8-bit form, made by Pairsmith, of",
+    ModelKind.RERANKER: "A cross-encoder trained by Pairsmith from",
+}
+_REMARKS = {
+    ModelKind.ADAPTER: "\nQueries and documents have sides of their own: a query that `encode` encodes passes as a document, without what was learned.\n",
+    ModelKind.INT8: "\nThe fingerprint is that of the 8-bit graph for OpenVINO in this folder. What sentence-transformers loads makes other vectors.\n",
+}
+_USE_OF_ONNX = f"""`{ONNX_INT8}` is the whole model in 8 bits. What sentence-transformers loads here makes other vectors. `pairsmith release guard`
+writes the package used below; it needs onnxruntime, tokenizers and numpy.
+
+```python
+from pairsmith_guard.onnx import OnnxEncoder
+
+encode = OnnxEncoder("path/to/this/folder")
+scores = encode(["…"], "query") @ encode(["…"], "document").T
+```"""
+_USE_OF_RERANKER = """```python
+from sentence_transformers import CrossEncoder
+
+model = CrossEncoder("path/to/this/folder")
+scores = model.predict([("a question", "a document that was found for it")])
+```"""
 
 
 def write_release_files(workspace: Workspace, project_id: str, record: ModelRecord) -> dict[str, bytes]:
-    """The files that an export adds to the model's own, by name: the card, and how the model is used for programs to read."""
-    use = {
-        "fingerprint": record.id,
-        "query_prompt": record.query_prompt,
-        "document_prompt": record.document_prompt,
-        "max_length": record.max_length,
-        "precision": "float32",
-        "dimension": record.dimension,
-        "metric": "cosine",
-    }
+    """The files that an export adds to the model's own, by name: the card and, but for a cross-encoder, how the model is used for programs to read."""
     card = write_card(workspace, project_id, record)
+    if record.kind is ModelKind.RERANKER:
+        return {README: card.encode()}
+    names = ("query_prompt", "document_prompt", "max_length", "precision", "dimension")
+    use: dict[str, Any] = {"fingerprint": record.id, **{name: getattr(record, name) for name in names}, "metric": "cosine", **_read_cost(record)}
     return {README: card.encode(), CARD: (json.dumps(use, ensure_ascii=False, indent=2) + "\n").encode()}
 
 
@@ -42,13 +63,15 @@ def write_card(workspace: Workspace, project_id: str, record: ModelRecord) -> st
     """The card in Markdown."""
     base, snapshot, config, result = _read_origin(workspace, project_id, record)
     licence = find_licence(base or record)
-    front = ["---", "library_name: sentence-transformers", "pipeline_tag: sentence-similarity", *([f"license: {licence}"] if licence else []), "---"]
+    task = "text-ranking" if record.kind is ModelKind.RERANKER else "sentence-similarity"
+    front = ["---", "library_name: sentence-transformers", f"pipeline_tag: {task}", *([f"license: {licence}"] if licence else []), "---"]
     sections = [
         "\n".join(front),
         f"# {record.name}",
         _say_origin(record, base),
         _section("Data", _say_data(snapshot, result)),
         _section("Verdict on held-out anchors", [describe_verdict(workspace, project_id, record) or "Not measured.", *_say_figures(result)]),
+        _section("Cost of 8 bits", list(filter(None, [describe_cost(record)]))),
         _section("Use", [_say_use(record)]),
         _section("Settings", [f"- {name}: {value}" for name, value in sorted(config.items()) if name not in _PATHS]),
         _section(
@@ -93,8 +116,25 @@ def _read_origin(
     return base, counts, run.config, run.result or {}
 
 
+def _read_cost(record: ModelRecord) -> dict[str, Any]:
+    """What an 8-bit model lost when it was made: NDCG@5 `before` and `after` on so many development `anchors`."""
+    found = read_json(Path(record.location) / CARD).get("int8")
+    return {"int8": found} if isinstance(found, dict) else {}
+
+
+def describe_cost(record: ModelRecord) -> str:
+    """What 8 bits cost a model, measured when it was made; empty for one that is not in 8 bits."""
+    found = _read_cost(record).get("int8")
+    if not found:
+        return ""
+    change = found["after"] - found["before"]
+    return f"In 8 bits NDCG@5 on {found['anchors']} development anchors is {found['after']:.4f}, in float32 {found['before']:.4f} ({change:+.4f})."
+
+
 def _say_origin(record: ModelRecord, base: ModelRecord | None) -> str:
-    made = f"Tuned by Pairsmith from {base.name if base else (record.base_id or '')[:12]}" if record.kind == ModelKind.TUNED else "A base model, as it is"
+    made = f"{_MADE[record.kind]} {base.name if base else (record.base_id or 'a model of its own')[:12]}" if record.base_id else "A base model, as it is"
+    if record.kind is ModelKind.RERANKER:
+        return f"{made}. Longest text {record.max_length} tokens. Fingerprint `{record.id}`."
     prompts = f"query prompt `{record.query_prompt}`, document prompt `{record.document_prompt}`"
     return f"{made}. {record.dimension} dimensions, cosine, {prompts}, longest text {record.max_length} tokens. Fingerprint `{record.id}`."
 
@@ -103,7 +143,8 @@ def _say_data(snapshot: Mapping[str, int], result: Mapping[str, Any]) -> list[st
     lines = [f"- {name.replace('_', ' ')}: {count:,}" for name, count in snapshot.items()]
     train, test = result.get("train", {}), result.get("test", {})
     if train:
-        lines.append(f"- training rows: {train['rows']:,}, of everyday pairs {train['generic']:,}; steps: {train['steps']:,}")
+        everyday = f", of everyday pairs {train['generic']:,}" if "generic" in train else ""
+        lines.append(f"- training rows: {train['rows']:,}{everyday}; steps: {train['steps']:,}")
     if test:
         lines.append(f"- split by groups of anchors that share an answer or are near-duplicates; held out for the verdict: {test['difference']['n']} anchors")
     return lines
@@ -127,16 +168,20 @@ def _say_interval(figures: Mapping[str, Any]) -> str:
 
 
 def _say_use(record: ModelRecord) -> str:
+    if record.kind is ModelKind.RERANKER:
+        return _USE_OF_RERANKER
+    if (Path(record.location) / ONNX_INT8).exists():
+        return _USE_OF_ONNX
     return f"""```python
 from sentence_transformers import SentenceTransformer
 
 model = SentenceTransformer("path/to/this/folder")
 model.max_seq_length = {record.max_length}
-queries = model.encode(["…"], prompt={record.query_prompt or None!r}, normalize_embeddings=True)
-documents = model.encode(["…"], prompt={record.document_prompt or None!r}, normalize_embeddings=True)
+queries = model.encode_query(["…"], prompt={record.query_prompt or None!r}, normalize_embeddings=True)
+documents = model.encode_document(["…"], prompt={record.document_prompt or None!r}, normalize_embeddings=True)
 scores = queries @ documents.T
 ```
-
+{_REMARKS.get(record.kind, "")}
 Ask only an index that was built with this fingerprint: vectors of two models have the same length and cannot be compared. `{CARD}` carries it for programs."""
 
 

@@ -25,8 +25,7 @@ _LEFT_OUT = {"README.md", "training_args.bin", "train_script.py", "data_config.j
 
 def export_model(workspace: Workspace, project_id: str, record: ModelRecord, out: Path) -> None:
     """Write the model to `out`, which must not exist: a zip where its name ends so, else a folder that `SentenceTransformer(out)` loads."""
-    if out.exists():
-        raise PairsmithError(f"{out} exists already. Remove it, or name another place.")
+    refuse_existing(out)
     check_files(record)
     added = write_release_files(workspace, project_id, record)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -43,17 +42,25 @@ def export_model(workspace: Workspace, project_id: str, record: ModelRecord, out
         os.rename(beside, out)
 
 
+def refuse_existing(out: Path) -> None:
+    """Raise `PairsmithError` where there is something at `out`."""
+    if out.exists():
+        raise PairsmithError(f"{out} exists already. Remove it, or name another place.")
+
+
 def zip_model(record: ModelRecord, added: Mapping[str, bytes] | None = None) -> bytes:
     """The zip of `record`'s folder, with one folder inside that any tool of the sentence-transformers family loads, made in memory.
 
     `added`: further files by name, such as those of `write_release_files`. Raises `NotFound` when the folder is gone.
     """
     files = _list_files(record)
+    added = added or {}
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:  # weights do not compress
         for name, path in files.items():
-            archive.write(path, f"{name_folder(record)}/{name}")
-        for name, content in (added or {}).items():
+            if name not in added:
+                archive.write(path, f"{name_folder(record)}/{name}")
+        for name, content in added.items():
             archive.writestr(f"{name_folder(record)}/{name}", content)
     return out.getvalue()
 

@@ -13,11 +13,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from core.model import ModelRecord, NotFound, PairsmithError, RunKind
+from core.model import ModelKind, ModelRecord, NotFound, PairsmithError, RunKind
 from core.release.guard.manifest import COMPLETE, Manifest
 from core.release.store import ReleaseRefused, Store, read_manifest
 from core.retrieval.fingerprint import fingerprint_folder
-from core.retrieval.vectors import key_content, open_cache
+from core.retrieval.vectors import key_content, open_document_cache
 from core.store import corpus, runs
 from core.workspace import Workspace
 
@@ -73,6 +73,8 @@ def digest_corpus(ids: Sequence[str], hashes: Sequence[str]) -> str:
 
 def make_plan(workspace: Workspace, project_id: str, record: ModelRecord, store: Store) -> Plan:
     """Compare what is live with what this model and the corpus of now would make. Raises `PairsmithError` where it cannot be done."""
+    if record.kind is ModelKind.RERANKER:
+        raise PairsmithError(f"{record.name!r} is a cross-encoder: it has no vectors to index. Choose an embedding model.")
     check_files(record)
     with workspace.store.read() as conn:
         ids, hashes = corpus.read_document_ids(conn, project_id)
@@ -99,7 +101,7 @@ def make_plan(workspace: Workspace, project_id: str, record: ModelRecord, store:
         dimension=record.dimension,
         corpus=digest,
         documents=len(ids),
-        to_encode=len(set(keys)) - sum(open_cache(workspace, record).has(set(keys))),
+        to_encode=len(set(keys)) - sum(open_document_cache(workspace, record).has(set(keys))),
         to_write=max(0, len(ids) - written),
         bytes=len(ids) * record.dimension * 4,
         warnings=tuple(warnings),
@@ -108,10 +110,9 @@ def make_plan(workspace: Workspace, project_id: str, record: ModelRecord, store:
 
 def check_files(record: ModelRecord) -> None:
     """Raise `ReleaseRefused` where the model's files are not those it was registered with: its vectors would not be what its name says."""
+    use: dict[str, Any] = {name: getattr(record, name) for name in ("query_prompt", "document_prompt", "max_length", "precision")}
     try:
-        found = fingerprint_folder(
-            Path(record.location), query_prompt=record.query_prompt, document_prompt=record.document_prompt, max_length=record.max_length
-        )
+        found = fingerprint_folder(Path(record.location), **use)
     except OSError as error:
         raise NotFound(f"The files of {record.name!r} are not at {record.location} ({error}). Restore them from a backup, or tune again.") from error
     if found != record.id:

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from core.model import ModelRecord
 from core.release.guard.manifest import DOCUMENT, QUERY, Encode, Floats, Probe, encode_vector
 from core.retrieval.encoder import Encoder
 
@@ -28,11 +27,10 @@ TEXTS = (
 
 
 def encode_with(encoder: Encoder) -> Encode:
-    """The encoder as the guard asks for it: by role, each with its prompt."""
+    """The encoder as the guard asks for it: by role, each with its prompt and by its side of the model."""
 
     def encode(texts: list[str], role: str) -> Floats:
-        record: ModelRecord = encoder.record
-        return encoder.encode(texts, record.query_prompt if role == QUERY else record.document_prompt)
+        return encoder.encode_queries(texts) if role == QUERY else encoder.encode(texts, encoder.record.document_prompt)
 
     return encode
 

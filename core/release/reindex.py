@@ -68,16 +68,16 @@ def reindex(
         manifest = _open_version(store, plan, record, encode, now())
         speaker.stage("Encoding documents", total=plan.to_encode)
         vectors = embed_documents(workspace, record, documents, encoder=encoder, on_progress=speaker.report)
-        ids = [document.id for document in documents]
-        expected = _read_expected(workspace, project_id, record, encoder, ids, vectors)
-        written, seconds = _write(store, plan, ids, vectors, batch, speaker)
+        expected = _read_expected(workspace, project_id, record, encoder, documents, vectors)
+        written, seconds = _write(store, plan, expected.ids, vectors, batch, speaker)
         speaker.stage("Verifying")
         checks = verify(store, manifest, expected, record.id, encode)
         speaker.report(0, figures={"checks": [check.to_json() for check in checks]})
         _refuse_failed(plan, checks)
         if plan.standing != Standing.LIVE:
             # From here on it may go live. What was live is its way back.
-            put_manifest(store, replace(manifest, state=COMPLETE, count=len(ids), previous=plan.live or "", verdict=plan.verdict, figures=describe(checks)))
+            found: dict[str, Any] = {"count": plan.documents, "previous": plan.live or "", "verdict": plan.verdict, "figures": describe(checks)}
+            put_manifest(store, replace(manifest, state=COMPLETE, **found))
             speaker.stage("Switching the alias")
             store.switch_alias(plan.name, plan.live)
         speaker.stage("Asking the live index")
@@ -87,7 +87,7 @@ def reindex(
         "previous": plan.live if plan.standing != Standing.LIVE else read_manifest(store, plan.name).previous or None,
         "model_id": record.id,
         "model": record.name,
-        "documents": len(ids),
+        "documents": plan.documents,
         "encoded": plan.to_encode,
         "written": written,
         "seconds": seconds,
@@ -129,7 +129,7 @@ def _open_version(store: Store, plan: Plan, record: ModelRecord, encode: Encode,
             query_prompt=record.query_prompt,
             document_prompt=record.document_prompt,
             max_length=record.max_length,
-            precision="float32",
+            precision=record.precision,
             dimension=record.dimension,
             metric="cosine",
             count=plan.documents,
@@ -162,12 +162,12 @@ def _write(store: Store, plan: Plan, ids: Sequence[str], vectors: Floats, batch:
     return len(missing), time.perf_counter() - began
 
 
-def _read_expected(workspace: Workspace, project_id: str, record: ModelRecord, encoder: Encoder, ids: Sequence[str], vectors: Floats) -> Expected:
+def _read_expected(workspace: Workspace, project_id: str, record: ModelRecord, encoder: Encoder, documents: Sequence[Document], vectors: Floats) -> Expected:
     with workspace.store.read() as conn:
         anchors = corpus.read_anchors(conn, project_id)
         qrels = judgements.read_qrels(conn, project_id)
     questions = embed_anchors(workspace, record, [anchor.text for anchor in anchors], encoder=encoder)
-    return Expected(ids, vectors, anchors, questions, qrels)
+    return Expected(documents, vectors, anchors, questions, qrels)
 
 
 def _refuse_failed(plan: Plan, checks: Sequence[Check]) -> None:

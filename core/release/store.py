@@ -20,6 +20,13 @@ class StoreFailed(PairsmithError):
     """The database did not do what it was asked: away, refused, or full."""
 
 
+class StoreHeld(StoreFailed):
+    """Another process has the files of an embedded database open, maybe for a moment."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"Another process has this {what} open. Close it, or use a server, which many may ask. Nothing that is live was changed.")
+
+
 class ReleaseRefused(PairsmithError):
     """A step that would put the index in danger."""
 
@@ -75,6 +82,14 @@ class Store(Protocol):
         """Let go of the connection."""
 
 
+class SizeUnknown:
+    """What stores share whose database does not tell how large a version is."""
+
+    def measure_bytes(self, name: str) -> int | None:
+        """None: nobody knows."""
+        return None
+
+
 @dataclass(frozen=True)
 class Version:
     """A version as a listing shows it. `fault` says why its manifest cannot be trusted; then `manifest` is None."""
@@ -104,6 +119,11 @@ def explaining(store: Store) -> Iterator[None]:
         if words is None:
             raise
         raise StoreFailed(f"{words} Nothing that is live was changed.") from error
+
+
+def quote_error(error: object) -> str:
+    """A client's own words, on one line of at most 300 characters."""
+    return " ".join(str(error).split())[:300]
 
 
 def read_manifest(store: Store, name: str) -> Manifest:
@@ -164,13 +184,16 @@ __all__ = [
     "BUILDING",
     "COMPLETE",
     "ReleaseRefused",
+    "SizeUnknown",
     "Store",
     "StoreFailed",
+    "StoreHeld",
     "Version",
     "check_expected",
     "explaining",
     "list_versions",
     "put_manifest",
+    "quote_error",
     "read_complete",
     "read_manifest",
 ]

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from core.model import Anchor, Part
-from core.release.guard.manifest import MIN_COSINE, Encode, Manifest, measure_probes
+from core.model import Anchor, Document, Part
+from core.release.guard.manifest import DOCUMENT, MIN_COSINE, Encode, Manifest, cosines, measure_probes
 from core.release.store import Store
 from core.retrieval.ranking import search_dense
 from core.retrieval.vectors import Floats
@@ -21,7 +22,7 @@ from core.retrieval.vectors import Floats
 K = 5
 MIN_RECALL = 0.99
 MAX_NDCG_GAP = 0.005
-MOST_QUESTIONS, MOST_DOCUMENTS, MOST_ANSWERED = 200, 50, 500
+MOST_QUESTIONS, MOST_DOCUMENTS, MOST_ANSWERED, MOST_ENCODED = 200, 50, 500, 8
 _SLACK = 1e-5
 """Scores nearer than this are one score: databases sum in another order."""
 
@@ -42,29 +43,43 @@ class Check:
 
 @dataclass(frozen=True)
 class Expected:
-    """What a version must hold and answer. `vectors` (n, d) and `question_vectors` (q, d) float32, L2-normalised, in the order of `ids` and `questions`."""
+    """What a version must hold and answer. `vectors` (n, d) and `question_vectors` (q, d) float32, L2-normalised, in the order of `documents` and
+    `questions`."""
 
-    ids: Sequence[str]
+    documents: Sequence[Document]
     vectors: Floats
     questions: Sequence[Anchor]
     question_vectors: Floats
     qrels: Mapping[str, Mapping[str, int]]
 
+    @cached_property
+    def ids(self) -> list[str]:
+        """The documents' ids, in order."""
+        return [document.id for document in self.documents]
+
 
 def verify(store: Store, manifest: Manifest, expected: Expected, fingerprint: str, encode: Encode) -> list[Check]:
     """Every check, whether it holds or not."""
     count = store.count(manifest.name)
-    lowest = measure_probes(manifest, encode)
+    lowest, again = measure_probes(manifest, encode), _encode_again(expected, encode)
     dimension = expected.vectors.shape[1]
     found = [
         Check("Documents", f"{count:,}", f"{len(expected.ids):,}", count == len(expected.ids)),
         Check("Dimension", str(manifest.dimension), str(dimension), manifest.dimension == dimension),
         Check("Fingerprint", manifest.short, fingerprint[:12], manifest.fingerprint == fingerprint),
         Check("Probe texts, lowest cosine", f"{lowest:.6f}", f"at least {MIN_COSINE}", lowest >= MIN_COSINE),
+        Check("Documents encoded again, lowest cosine", f"{again:.6f}", f"at least {MIN_COSINE}", again >= MIN_COSINE),
     ]
     if not all(check.holds for check in found[:3]):
         return found  # what is searched would be something else
     return [*found, *_check_search(store, manifest.name, expected), _check_ndcg(store, manifest.name, expected)]
+
+
+def _encode_again(expected: Expected, encode: Encode) -> float:
+    """The lowest cosine between vectors that came from the cache, an adapter's from its base's, and those that the model makes of the same documents now."""
+    rows = spread(len(expected.documents), MOST_ENCODED)
+    fresh = encode([expected.documents[row].content for row in rows], DOCUMENT)
+    return float(cosines(np.asarray(expected.vectors[rows]), fresh).min())
 
 
 def _check_search(store: Store, name: str, expected: Expected) -> list[Check]:

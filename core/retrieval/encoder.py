@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from core.model import Document, ModelKind, ModelRecord, PairsmithError
+from core.retrieval.fingerprint import ONNX_INT8
 from core.retrieval.models import EMBEDDED_DEFAULT
+from core.retrieval.onnx_graph import OnnxGraph, open_onnx
 from core.retrieval.openvino_encoder import Graph, OpenVinoEncoder, open_quantised
 from core.retrieval.tokens import count_tokens, estimate_tokens
 from core.retrieval.vectors import Floats, key_text, open_cache, open_document_cache
@@ -63,7 +65,7 @@ class Encoder:
         self.record = record
         self.model = model if model is not None else load_transformer(record)
         self._count = count_tokens(record) or estimate_tokens
-        self._compiled: Graph | None = open_quantised(record, self.model) if record.kind == ModelKind.INT8 else None
+        self._compiled: Graph | OnnxGraph | None = _open_graph(record, self.model) if record.kind == ModelKind.INT8 else None
         self._is_on_cpu = self.model.device.type == "cpu"
         self._may_compile = model is None and self._compiled is None and self._is_on_cpu and load_settings().openvino
 
@@ -94,7 +96,7 @@ class Encoder:
 
     @property
     def is_compiled(self) -> bool:
-        """Whether OpenVINO makes the vectors."""
+        """Whether a graph makes the vectors, not the library."""
         return self._compiled is not None
 
     def _encode_batch(self, texts: Sequence[str], prompt: str, **side: str) -> Floats:
@@ -110,6 +112,10 @@ class Encoder:
             pass
         except PairsmithError as error:
             print(f"{error} The vectors are made by the library itself.", file=sys.stderr)
+
+
+def _open_graph(record: ModelRecord, model: SentenceTransformer) -> Graph | OnnxGraph:
+    return (open_onnx if (Path(record.location) / ONNX_INT8).exists() else open_quantised)(record, model)
 
 
 def pack_by_length(lengths: Sequence[int], budget: int, most: int) -> list[list[int]]:

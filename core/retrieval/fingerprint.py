@@ -10,8 +10,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+CARD = "pairsmith.json"
+"""In a model's folder: what programs are to know of it; it says how the model is used and changes nothing."""
+ONNX_INT8 = "onnx_int8.onnx"
+"""In a model's folder: the whole model as a graph in 8 bits, where it was made so."""
 _WEIGHTS = (".safetensors", ".bin", ".onnx", ".pt")
-_UNUSED = {"README.md", "pairsmith.json", ".gitattributes", "data_config.json", "train_script.py", "training_args.bin"}
+_UNUSED = {"README.md", CARD, ".gitattributes", "data_config.json", "train_script.py", "training_args.bin"}
 _CARRIES_NO_MEANING = {"__version__", "_name_or_path", "transformers_version", "torch_dtype", "dtype", "architectures", "_attn_implementation_autoset"}
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from core.model import ModelKind, ModelRecord, PairsmithError, hash_text
+from core.model import ModelRecord, PairsmithError, hash_text
 from core.workspace import Workspace
 
 Floats = NDArray[np.float32]
@@ -133,9 +133,8 @@ def open_cache(workspace: Workspace, record: ModelRecord) -> VectorCache:
 
 
 def open_document_cache(workspace: Workspace, record: ModelRecord) -> VectorCache:
-    """The vectors of documents under a model, in this home. An adapter leaves documents as its base has them, so it has the base's."""
-    owner = record.base_id if record.kind is ModelKind.ADAPTER and record.base_id else record.id
-    return VectorCache(workspace.folder("vectors", owner[:32]), record.dimension)
+    """The vectors of documents under a model, in this home: an adapter has its base's."""
+    return VectorCache(workspace.folder("vectors", record.document_side[:32]), record.dimension)
 
 
 def _append_at(path: Path, offset: int, data: bytes) -> None:

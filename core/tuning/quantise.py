@@ -1,41 +1,57 @@
 """An 8-bit model of a model: faster on processors with instructions for it, a model of its own as its vectors are others.
 
-Refused where NDCG@5 on the development anchors falls by more than `MOST_LOST`, measured with documents and anchors both in 8 bits, as they will be used.
+Its graph is run by OpenVINO, or by onnxruntime, which applications without torch can take too. Refused where NDCG@5 on the development anchors falls by more
+than `MOST_LOST`, measured with documents and anchors both in 8 bits, as they will be used.
 Invariant: what is refused leaves nothing behind.
 """
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core.curation.split import ensure_split
 from core.evaluation.systems import find_system
 from core.evaluation.vector_ndcg import score_vectors
 from core.model import ModelKind, PairsmithError, Part
 from core.retrieval.encoder import Encoder, embed_anchors, embed_documents, load_transformer
-from core.retrieval.fingerprint import fingerprint_folder
+from core.retrieval.fingerprint import CARD, ONNX_INT8, fingerprint_folder
+from core.retrieval.onnx_graph import INSTALL as INSTALL_ONNX
+from core.retrieval.onnx_graph import write_onnx
 from core.retrieval.openvino_encoder import INSTALL, INT8, OpenVinoEncoder, import_nncf
 from core.store import artefacts, corpus, judgements
 from core.workspace import Workspace
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
 
 MOST_LOST = 0.005
 CALIBRATION = 100
 """Documents that the ranges of numbers are taken from."""
 
 
-def quantise_model(workspace: Workspace, project_id: str, system: str) -> dict[str, Any]:
+class Form(StrEnum):
+    """What an 8-bit model's graph is run by."""
+
+    OPENVINO = "openvino"
+    ONNX = "onnx"
+
+
+def quantise_model(
+    workspace: Workspace, project_id: str, system: str, form: Form = Form.OPENVINO, *, on_progress: Callable[[int, int], None] | None = None
+) -> dict[str, Any]:
     """Make and register the 8-bit form of a system's model. Returns its id and name with NDCG@5 before and after.
 
-    Raises `PairsmithError` without the extra, without development anchors to measure on, and where the model loses too much.
+    `on_progress(done, total)` hears of documents encoded. Raises `PairsmithError` without the extra, without development anchors to
+    measure on, and where the model loses too much.
     """
-    try:
-        import_nncf()
-    except ImportError as error:
-        raise PairsmithError(f"Making an 8-bit model needs packages that are not installed: {INSTALL}.") from error
+    _require_extra(form)
     record = find_system(workspace, project_id, system)
     if record is None or record.kind in (ModelKind.INT8, ModelKind.ADAPTER):
         raise PairsmithError(f"{system!r} cannot be made an 8-bit model of. Name base, a tuned model or a model's id.")
@@ -53,19 +69,17 @@ def quantise_model(workspace: Workspace, project_id: str, system: str) -> dict[s
     before = float(score_vectors(embed_anchors(workspace, record, texts), embed_documents(workspace, record, documents), grades).mean())
     model = load_transformer(record)
     step = max(1, len(documents) // CALIBRATION)
-    graph = OpenVinoEncoder(model).quantise([record.document_prompt + document.content for document in documents[::step][:CALIBRATION]])
     unfinished = workspace.folder("models") / f".{record.id[:16]}-int8.unfinished"
     shutil.rmtree(unfinished, ignore_errors=True)
     try:
         shutil.copytree(record.location, unfinished, ignore=shutil.ignore_patterns(".*", "README.md"))
-        graph.save(unfinished / INT8)
+        _write_graph(form, model, [record.document_prompt + document.content for document in documents[::step][:CALIBRATION]], unfinished)
         shape: dict[str, Any] = {"query_prompt": record.query_prompt, "document_prompt": record.document_prompt, "max_length": record.max_length}
         fingerprint = fingerprint_folder(unfinished, **shape, precision="int8")
-        made = replace(
-            record, id=fingerprint, name=f"{record.name} int8", kind=ModelKind.INT8, location=str(unfinished), base_id=record.id, created_at=time.time()
-        )
+        name = f"{record.name} int8" + (" ONNX" if form == Form.ONNX else "")
+        made = replace(record, id=fingerprint, name=name, kind=ModelKind.INT8, location=str(unfinished), base_id=record.id, created_at=time.time())
         encoder = Encoder(made, model)
-        vectors = embed_documents(workspace, made, documents, encoder=encoder)
+        vectors = embed_documents(workspace, made, documents, encoder=encoder, on_progress=on_progress)
         after = float(score_vectors(encoder.encode_queries(texts), vectors, grades).mean())
         if before - after > MOST_LOST:
             shutil.rmtree(workspace.folder("vectors", fingerprint[:32]))
@@ -73,6 +87,8 @@ def quantise_model(workspace: Workspace, project_id: str, system: str) -> dict[s
                 f"In 8 bits NDCG@5 on {len(asked)} development anchors falls from {before:.4f} to {after:.4f}, by more than {MOST_LOST}: "
                 f"{record.name!r} stays as it is. OpenVINO makes its vectors in float32 as well, where that is installed."
             )
+        measured = {"before": before, "after": after, "anchors": len(asked)}
+        (unfinished / CARD).write_text(json.dumps({"int8": measured}), encoding="utf-8")
         target = Path(workspace.folder("models") / fingerprint[:32])
         if not target.exists():
             unfinished.rename(target)
@@ -80,4 +96,23 @@ def quantise_model(workspace: Workspace, project_id: str, system: str) -> dict[s
         shutil.rmtree(unfinished, ignore_errors=True)
     with workspace.store.write() as conn:
         artefacts.put_model(conn, project_id, replace(made, location=str(target)))
-    return {"id": fingerprint, "name": made.name, "made_from": record.id, "before": before, "after": after, "anchors": len(asked)}
+    return {"id": fingerprint, "name": made.name, "made_from": record.id, **measured}
+
+
+def _require_extra(form: Form) -> None:
+    try:
+        if form == Form.ONNX:
+            import onnx  # noqa: F401
+            import onnxruntime  # noqa: F401
+        else:
+            import_nncf()
+    except ImportError as error:
+        install = INSTALL_ONNX if form == Form.ONNX else INSTALL
+        raise PairsmithError(f"Making an 8-bit model needs packages that are not installed: {install}.") from error
+
+
+def _write_graph(form: Form, model: SentenceTransformer, samples: Sequence[str], folder: Path) -> None:
+    if form == Form.ONNX:
+        write_onnx(model, folder / ONNX_INT8)
+    else:
+        OpenVinoEncoder(model).quantise(samples).save(folder / INT8)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import streamlit as st
 
 from core.ingest.export import render_pairs
-from core.model import ModelRecord
-from core.release.card import write_release_files
+from core.jobs.engine import LocalEngine
+from core.model import ModelKind, ModelRecord, PairsmithError, RunKind, RunStatus
+from core.release.card import describe_cost, write_release_files
 from core.release.model_zip import name_folder, zip_model
 from pages._ui.page import Page
+from pages._ui.runs import latest_run, watch_run
+from pages._ui.text import escape_label
 
 SHORT = 12
 
@@ -30,6 +34,8 @@ def draw_downloads(page: Page, tuned: list[ModelRecord], answered: int) -> None:
                 if is_there
                 else "Its files are gone from disk. Restore them from a backup, or tune again."
             )
+            if cost := describe_cost(record):
+                st.caption(cost)
             file_name = f"{name_folder(record)}.zip"
             st.download_button(
                 "Download model",
@@ -42,6 +48,8 @@ def draw_downloads(page: Page, tuned: list[ModelRecord], answered: int) -> None:
                 on_click="ignore",
                 key="take_model",
             )
+            if record.kind is ModelKind.TUNED:
+                _draw_quantise(page, record)
         else:
             st.caption("No model is tuned yet. A run on the tune page makes one.")
             st.page_link("tune.py", label="Go to tune", icon=":material/model_training:")
@@ -62,3 +70,28 @@ def draw_downloads(page: Page, tuned: list[ModelRecord], answered: int) -> None:
             on_click="ignore",
             key="take_pairs",
         )
+
+
+def _draw_quantise(page: Page, record: ModelRecord) -> None:
+    """Making the model's 8-bit form, where the extra that can is installed."""
+    if not (find_spec("onnx") and find_spec("onnxruntime")):
+        return
+    last = latest_run(page, RunKind.QUANTISE)
+    if last and (not last.status.is_over or last.status != RunStatus.SUCCEEDED):
+        watch_run(page, last)
+    if not last or last.status.is_over:
+        st.button(
+            "Make its 8-bit form",
+            icon=":material/compress:",
+            on_click=_start_quantise,
+            args=(page, record.id),
+            key="quantise",
+            help="The whole model as one ONNX graph that applications run without torch. Kept only where its NDCG@5 falls by no more than 0.005.",
+        )
+
+
+def _start_quantise(page: Page, model_id: str) -> None:
+    try:
+        LocalEngine(page.workspace).enqueue_alone(page.project_id, RunKind.QUANTISE, {"system": model_id, "form": "onnx"})
+    except PairsmithError as error:
+        st.toast(escape_label(str(error)))

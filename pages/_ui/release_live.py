@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from textwrap import shorten
 
 import pandas as pd
 import streamlit as st
 
 from core.model import ModelRecord, PairsmithError, Snapshot
 from core.release.live import Live, drop_version, look_at_live, roll_back, search_live
-from core.release.store import COMPLETE
+from core.release.store import COMPLETE, Version
 from core.release.stores import opened
 from core.release.target import Target
 from core.retrieval.search import Hit, search_model
@@ -107,12 +108,11 @@ def draw_versions(page: Page, target: Target, live: Live) -> None:
     """Every version with age and size, and the two things that can be done with old ones."""
     rows = [
         {
-            "Live": version.is_live,
             "Model": version.manifest.model if version.manifest else "—",
-            "State": STATES[version.state],
-            "Documents": version.count,
+            "State": "Live" if version.is_live else STATES[version.state],
+            "Age": _say_age(version),
             "Size, MB": None if version.bytes is None else round(version.bytes / 1e6, 1),
-            "Age": format_seconds(max(0.0, time.time() - version.manifest.created_at)) if version.manifest else "—",
+            "Documents": version.count,
             "Version": version.name,
         }
         for version in live.versions
@@ -121,7 +121,7 @@ def draw_versions(page: Page, target: Target, live: Live) -> None:
     lead = is_lead_here(page.author)
     others = [version.name for version in live.versions if not version.is_live]
     finished = [version.name for version in live.versions if version.state == COMPLETE and not version.is_live]
-    names = {version.name: f"{version.manifest.model if version.manifest else 'unknown model'} · {version.name}" for version in live.versions}
+    names = {version.name: f"{_say_age(version)} old · {version.manifest.model}" if version.manifest else version.name for version in live.versions}
     back, drop = st.columns(2)
     with back.container(border=True, height="stretch"):
         st.markdown("**Go back**")
@@ -135,10 +135,14 @@ def draw_versions(page: Page, target: Target, live: Live) -> None:
         st.markdown("**Drop an old version**")
         if others:
             gone = st.selectbox("Version to delete", others, index=len(others) - 1, format_func=names.__getitem__, key=f"drop-{live.name}")
-            sure = st.checkbox("Delete it for good", key=f"sure-{gone}")
+            sure = st.checkbox(f"Delete {gone} for good", key=f"sure-{gone}")
             st.button("Drop", icon=":material/delete:", disabled=not (lead and sure), on_click=act, args=(page, "drop", target, gone), key="drop")
         else:
             st.caption("What is live cannot be dropped, and there is nothing else.")
+
+
+def _say_age(version: Version) -> str:
+    return format_seconds(max(0.0, time.time() - version.manifest.created_at)) if version.manifest else "—"
 
 
 def draw_search(page: Page, target: Target) -> None:
@@ -166,5 +170,4 @@ def _draw_beside(record: ModelRecord, hits: list[Hit], offline: list[Hit], note:
             for hit in found:
                 with st.container(border=True):
                     st.text(f"{hit.rank}. {hit.document.id} · {hit.score:.3f}")
-                    text = hit.document.content
-                    show_text(text if len(text) <= CHARS else f"{text[:CHARS]}…")
+                    show_text(shorten(hit.document.content, CHARS, placeholder=" …"))

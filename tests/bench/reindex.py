@@ -15,11 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from core.model import Document, ModelRecord
+from core.model import Document
 from core.release.reindex import BATCH, reindex
 from core.release.store import Store
 from core.release.stores import open_store
 from core.release.target import StoreKind, Target
+from core.release.verify import MOST_ENCODED, spread
 from core.retrieval.encoder import Encoder
 from core.retrieval.models import EMBEDDED_DEFAULT, describe_model
 from core.retrieval.vectors import Floats, open_cache
@@ -53,8 +54,9 @@ class Watch:
             raise HalfWay
 
 
-def make_project(workspace: Workspace, record: ModelRecord) -> tuple[list[str], Floats]:
-    """A project of short texts whose vectors, drawn at random, are in the cache: nothing is left to encode."""
+def make_project(workspace: Workspace, encoder: Encoder) -> tuple[list[str], Floats]:
+    """A project of short texts whose vectors, nearly all drawn at random, are in the cache: nothing is left to encode."""
+    record = encoder.record
     documents = [Document(f"d{number}", f"Text {number}.") for number in range(DOCUMENTS)]
     with workspace.store.write() as conn:
         projects.add_project(conn, "bench", base_model=EMBEDDED_DEFAULT)
@@ -62,6 +64,8 @@ def make_project(workspace: Workspace, record: ModelRecord) -> tuple[list[str], 
         artefacts.put_model(conn, "bench", record)
     vectors = np.random.default_rng(0).normal(size=(DOCUMENTS, record.dimension)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    for row in spread(DOCUMENTS, MOST_ENCODED):  # the verification encodes these anew
+        vectors[row] = encoder.encode([documents[row].content])[0]
     row_of = {document.content: row for row, document in enumerate(documents)}
     open_cache(workspace, record).fill([document.content for document in documents], "", lambda texts: vectors[[row_of[text] for text in texts]])
     return [document.id for document in documents], vectors
@@ -107,7 +111,7 @@ def run() -> Row:
     with tempfile.TemporaryDirectory() as home:
         settings = Settings(home=Path(home))
         workspace = Workspace(settings, open_database(settings.url))
-        ids, vectors = make_project(workspace, record)
+        ids, vectors = make_project(workspace, encoder)
         ours, theirs, whole, resumed = measure(workspace, encoder, StoreKind.MILVUS, ids, vectors)
         files, raw_files, whole_files, _ = measure(workspace, encoder, StoreKind.FAISS, ids, vectors)
         workspace.store.close()

@@ -62,6 +62,28 @@ def test_a_model_and_the_judgements_can_be_taken(open_screen: OpenScreen, tuned_
     assert [(button.label, button.disabled) for button in app.get("download_button")] == [("Download model", False), ("Download judgements", False)]
 
 
+def test_the_8_bit_form_is_offered_only_where_its_extra_is_and_queued_once(
+    open_screen: OpenScreen, workspace: Workspace, tuned_model: ModelRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pages._ui.model_downloads.find_spec", lambda name: None)
+    assert not [button for button in open_screen("models").button if button.key == "quantise"]
+    monkeypatch.setattr("pages._ui.model_downloads.find_spec", lambda name: name)
+    app = open_screen("models")
+    app.button(key="quantise").click().run()
+    assert not app.exception
+    with workspace.store.read() as conn:
+        queued = runs.list_runs(conn, "small", kind=RunKind.QUANTISE)
+    assert [(run.status, run.config) for run in queued] == [(RunStatus.QUEUED, {"system": tuned_model.id, "form": "onnx"})]
+    assert not [button for button in app.button if button.key == "quantise"]
+
+
+def test_an_8_bit_model_can_be_taken_and_says_what_it_costs(open_screen: OpenScreen, workspace: Workspace, small_project: str, tmp_path: Path) -> None:
+    (tmp_path / "pairsmith.json").write_text(json.dumps({"int8": {"before": 0.5, "after": 0.498, "anchors": 31}}), encoding="utf-8")
+    with workspace.store.write() as conn:
+        artefacts.put_model(conn, small_project, ModelRecord("e" * 64, "small form", ModelKind.INT8, str(tmp_path), 32, 64, created_at=3.0))
+    assert "In 8 bits NDCG@5 on 31 development anchors is 0.4980, in float32 0.5000 (-0.0020)." in [item.value for item in open_screen("models").caption]
+
+
 def test_a_model_whose_files_are_gone_cannot_be_taken_and_the_page_says_so(open_screen: OpenScreen, workspace: Workspace, small_project: str) -> None:
     with workspace.store.write() as conn:
         artefacts.put_model(conn, small_project, ModelRecord("c" * 64, "gone", ModelKind.TUNED, "/no/such/folder", 32, 64, created_at=2.0))

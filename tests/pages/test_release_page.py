@@ -65,10 +65,7 @@ def test_what_is_live_and_its_versions_are_shown_letter_for_letter(open_screen: 
     assert not app.exception
     assert "Model: second model" in say(app)
     versions = next(frame.value for frame in app.dataframe if "Version" in frame.value.columns)
-    assert versions[["Live", "Model", "State", "Documents"]].to_numpy().tolist() == [
-        [True, "second model", "Finished", 24],
-        [False, "first *model*", "Finished", 24],
-    ]
+    assert versions[["Model", "State", "Documents"]].to_numpy().tolist() == [["second model", "Live", 24], ["first *model*", "Finished", 24]]
 
 
 def test_one_click_goes_back_and_a_drop_must_be_confirmed(open_screen: OpenScreen, released: Any) -> None:

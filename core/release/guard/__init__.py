@@ -1,10 +1,11 @@
 """The guard that applications take with them: it opens an index and refuses a query of another model. Needs numpy and the client of the store, no Pairsmith.
 
-    index = GuardedIndex(FilesReader("index", "contracts"), encode, fingerprint=fingerprint_of("contract-model"))
+    model = SentenceTransformer("contract-model")
+    index = GuardedIndex(FilesReader("index", "contracts"), encode_by(model, "contract-model"), fingerprint_of("contract-model"))
     hits = index.search(["Who insures the goods?"], k=5)
 
-`encode` takes texts and a role (`"query"` or `"document"`) and gives vectors (n, d), L2-normalised. Invariant: every search asks the version that it has
-checked, by its physical name; when the alias moves, the new version is checked first, and one of another model is refused rather than asked.
+An encoder of your own takes texts and a role (`"query"` or `"document"`) and gives vectors (n, d), L2-normalised. Invariant: every search asks the version
+that it has checked, by its physical name; when the alias moves, the new version is checked first, and one of another model is refused rather than asked.
 """
 
 from __future__ import annotations
@@ -12,19 +13,16 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
-from core.retrieval.fingerprint import fingerprint_folder
+from core.retrieval.fingerprint import CARD, fingerprint_folder
 
 from .files import FilesReader
 from .manifest import COMPLETE, QUERY, Encode, Floats, Manifest, ManifestFault, find_mismatch, find_probe_fault, parse_manifest
 
-__all__ = ["CARD", "FilesReader", "GuardedIndex", "IndexRefused", "Manifest", "Reader", "fingerprint_of", "read_use"]
-
-CARD = "pairsmith.json"
-"""In an exported model: how the model is used (prompts, longest text, precision) and its fingerprint."""
+__all__ = ["CARD", "FilesReader", "GuardedIndex", "IndexRefused", "Manifest", "Reader", "encode_by", "fingerprint_of", "read_use"]
 
 
 class IndexRefused(Exception):
@@ -66,6 +64,18 @@ def fingerprint_of(folder: Path | str) -> str:
         )
     except OSError as error:
         raise IndexRefused(f"{error} Export the model again.") from error
+
+
+def encode_by(model: Any, folder: Path | str) -> Encode:
+    """The encoder that a loaded `SentenceTransformer` of an exported folder is: cut, prompts and sides as its card says. Raises `IndexRefused`."""
+    use = read_use(folder)
+    model.max_seq_length = int(use["max_length"])
+
+    def encode(texts: list[str], role: str) -> Floats:
+        side, prompt = (model.encode_query, use["query_prompt"]) if role == QUERY else (model.encode_document, use["document_prompt"])
+        return np.asarray(side(texts, prompt=prompt or None, normalize_embeddings=True), dtype=np.float32)
+
+    return encode
 
 
 class GuardedIndex:

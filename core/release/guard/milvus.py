@@ -19,6 +19,7 @@ class MilvusReader:
     def __init__(self, client: Any, alias: str) -> None:
         self.client = client
         self.alias = alias
+        self._loaded: set[str] = set()
 
     def read_alias(self) -> str | None:
         """The live version's name, or None. Asked of every version: a question for an alias that is not there is an error in the client's log."""
@@ -38,8 +39,15 @@ class MilvusReader:
         """For each query (q, d) the k documents of highest cosine, best first, ties by id ascending."""
         if not len(queries):
             return []
+        self.load(name)
         answers = self.client.search(name, data=queries.tolist(), limit=k, output_fields=[FIELD])
         return [rank([hit["entity"][FIELD] for hit in hits], [hit["distance"] for hit in hits], k) for hits in answers]
+
+    def load(self, name: str) -> None:
+        """Have a version in memory: a file that was opened anew holds none there."""
+        if name not in self._loaded:
+            self.client.load_collection(name)
+            self._loaded.add(name)
 
     def _names(self) -> list[str]:
         return sorted(name for name in self.client.list_collections() if is_version(self.alias, name))

@@ -16,9 +16,12 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from core.release.guard.files import CURRENT, HEADER, IDS, INDEX, MANIFEST, FilesReader, pack_header
+from core.release.guard.manifest import is_version
 from core.release.store import ReleaseRefused, check_expected
 from core.retrieval.vectors import Floats
 from core.workspace import replace_file
+
+_DROPPED = ".dropped-"
 
 
 class FaissFiles(FilesReader):
@@ -32,7 +35,8 @@ class FaissFiles(FilesReader):
 
     def list_names(self) -> list[str]:
         """The versions there are, finished or not."""
-        return sorted(path.name for path in self.root.iterdir() if (path / INDEX).exists()) if self.root.exists() else []
+        found = self.root.iterdir() if self.root.exists() else ()
+        return sorted(path.name for path in found if is_version(self.alias, path.name) and (path / INDEX).exists())
 
     def create(self, name: str, dimension: int, manifest_text: str) -> None:
         """Make an empty version, in the place of one that was given up before it had a manifest."""
@@ -96,11 +100,10 @@ class FaissFiles(FilesReader):
                 os.fsync(stream.fileno())
 
     def drop(self, name: str) -> None:
-        """Delete a version: first its name, so that a crash leaves nothing that looks like one."""
-        doomed = self.root / f".dropped-{name}"
-        shutil.rmtree(doomed, ignore_errors=True)
-        (self.root / name).rename(doomed)
-        shutil.rmtree(doomed)
+        """Delete a version: first its name, so that a crash leaves nothing that looks like one, and what an earlier crash left."""
+        (self.root / name).rename(self.root / f"{_DROPPED}{name}")
+        for doomed in self.root.glob(f"{_DROPPED}*"):
+            shutil.rmtree(doomed)
         self.close()
 
     def measure_bytes(self, name: str) -> int | None:

@@ -6,34 +6,66 @@ The alias is switched by `alter_alias`. Milvus Lite would drop a collection that
 from __future__ import annotations
 
 import hashlib
+import logging
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from threading import Lock
 
 from pymilvus import DataType, MilvusClient
-from pymilvus.exceptions import MilvusException
+from pymilvus.exceptions import ConnectionConfigException, MilvusException
 
 from core.model import PairsmithError
 from core.release.guard.milvus import FIELD, KEY, PROPERTY, VECTOR, MilvusReader
-from core.release.store import check_expected
+from core.release.store import SizeUnknown, StoreHeld, check_expected, quote_error
 from core.retrieval.vectors import Floats
 
 _PAGE = 10_000
 _LONGEST_ID = 65_535
 _TIMEOUT_S = 60.0
+logging.getLogger("milvus_lite.server_manager").setLevel(logging.CRITICAL)  # a file that another process holds is told by `StoreHeld`
 REFUSED = ("auth", "token", "permission", "password")
 
 
-class Milvus(MilvusReader):
+class _Files:
+    """The files of Milvus Lite that this process has open. Closing a client leaves its file locked until the process ends, a web server's for days: here the
+    last client lets the file go, so that a worker can have it.
+    """
+
+    def __init__(self) -> None:
+        self._users: Counter[str] = Counter()
+        self._lock = Lock()
+
+    def open(self, path: str) -> MilvusClient:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        with self._lock:
+            try:
+                client = MilvusClient(path)
+            except ConnectionConfigException as error:
+                raise StoreHeld("Milvus file") from error
+            self._users[path] += 1
+        return client
+
+    def close(self, path: str, client: MilvusClient) -> None:
+        from milvus_lite.server_manager import server_manager_instance
+
+        with self._lock:
+            client.close()
+            self._users[path] -= 1
+            if not self._users[path]:
+                server_manager_instance.release_server(path)
+
+
+_FILES = _Files()
+
+
+class Milvus(MilvusReader, SizeUnknown):
     """The versions of one alias in a Milvus Lite file or a server."""
 
     def __init__(self, place: str, alias: str, key: str = "") -> None:
         self.place = place
         self.is_served = "://" in place
-        if self.is_served:
-            client = MilvusClient(place, token=key, timeout=_TIMEOUT_S)
-        else:
-            Path(place).parent.mkdir(parents=True, exist_ok=True)
-            client = MilvusClient(place if place.endswith(".db") else f"{place}.db")
+        client = MilvusClient(place, token=key, timeout=_TIMEOUT_S) if self.is_served else _FILES.open(_name_file(place))
         super().__init__(client, alias)
 
     def list_names(self) -> list[str]:
@@ -65,6 +97,7 @@ class Milvus(MilvusReader):
     def list_ids(self, name: str) -> set[str]:
         """The documents a version holds."""
         found: set[str] = set()
+        self.load(name)
         pages = self.client.query_iterator(name, batch_size=_PAGE, output_fields=[FIELD])
         try:
             while page := pages.next():
@@ -75,6 +108,7 @@ class Milvus(MilvusReader):
 
     def count(self, name: str) -> int:
         """How many documents a version holds."""
+        self.load(name)
         return int(self.client.query(name, filter="", output_fields=["count(*)"])[0]["count(*)"])
 
     def seal(self, name: str) -> None:
@@ -90,27 +124,26 @@ class Milvus(MilvusReader):
         """Delete a version."""
         self.client.drop_collection(name)
 
-    def measure_bytes(self, name: str) -> int | None:
-        """Milvus does not tell the size of a collection."""
-        return None
-
-    def explain(self, error: Exception) -> str | None:
-        """What an error of the client means."""
-        return self.explain_opening(error)
-
     @staticmethod
-    def explain_opening(error: Exception) -> str | None:
+    def explain(error: Exception) -> str | None:
         """What an error of the client means, also where it could not be opened."""
         if isinstance(error, MilvusException):
-            words = str(error.message or error).strip()[:300]
+            words = quote_error(error.message or error)
             if any(word in words.lower() for word in REFUSED):
                 return f"Milvus refused the key ({words}). Put the right one (user:password, or a token) into PAIRSMITH_RELEASE_KEY."
-            return f"Milvus did not answer as it should ({words}). See that it runs and that no other process holds its file, then start again."
+            return f"Milvus did not answer as it should ({words}). See that it runs and can be reached, then start again."
         return None
 
     def close(self) -> None:
         """Let go of the connection, and of the file."""
-        self.client.close()
+        if self.is_served:
+            self.client.close()
+        else:
+            _FILES.close(_name_file(self.place), self.client)
+
+
+def _name_file(place: str) -> str:
+    return place if place.endswith(".db") else f"{place}.db"
 
 
 def name_row(document_id: str) -> str:

@@ -14,7 +14,7 @@ from pgvector.psycopg import register_vector
 from core.model import PairsmithError
 from core.release.guard.manifest import is_version
 from core.release.guard.pgvector import ALIASES, VERSIONS, PgvectorReader
-from core.release.store import check_expected
+from core.release.store import check_expected, quote_error
 from core.retrieval.vectors import Floats
 
 HNSW_FROM = 50_000
@@ -95,14 +95,10 @@ class Pgvector(PgvectorReader):
         """The size of the table with its indexes."""
         return int(self.connection.execute("SELECT pg_total_relation_size(%s::regclass)", [f'"{name}"']).fetchone()[0])
 
-    def explain(self, error: Exception) -> str | None:
-        """What an error of the client means."""
-        return self.explain_opening(error)
-
     @staticmethod
-    def explain_opening(error: Exception) -> str | None:
+    def explain(error: Exception) -> str | None:
         """What an error of the client means, also where it could not be opened."""
-        words = str(error).strip()[:300]
+        words = quote_error(error)
         if isinstance(error, psycopg.errors.InsufficientPrivilege):
             return f"PostgreSQL does not let this user do that ({words}). Grant it the right to create in the schema."
         if isinstance(error, psycopg.OperationalError):

@@ -17,7 +17,7 @@ from pinecone.errors import ForbiddenError, PineconeError, UnauthorizedError
 from core.model import PairsmithError
 from core.release.guard.manifest import is_version
 from core.release.guard.pinecone import CONTROL, FIELD, PineconeReader, name_alias, name_piece
-from core.release.store import StoreFailed, check_expected
+from core.release.store import SizeUnknown, StoreFailed, check_expected, quote_error
 from core.retrieval.vectors import Floats
 
 _PIECE = 30_000
@@ -29,7 +29,7 @@ _FETCH = 100
 WAIT_S, POLL_S = 120.0, 1.0
 
 
-class Pinecone(PineconeReader):
+class Pinecone(PineconeReader, SizeUnknown):
     """The versions of one alias in a Pinecone index. Parameters: `place`, the index's host; `key`, the API key."""
 
     def __init__(self, place: str, alias: str, key: str = "") -> None:
@@ -110,23 +110,13 @@ class Pinecone(PineconeReader):
         pieces = [item for page in self._list(CONTROL, f"manifest:{name}:") for item in page]
         self.index.delete(ids=pieces, namespace=CONTROL)
 
-    def measure_bytes(self, name: str) -> int | None:
-        """Pinecone does not tell the size of a namespace."""
-        return None
-
-    def explain(self, error: Exception) -> str | None:
-        """What an error of the client means."""
-        return self.explain_opening(error)
-
     @staticmethod
-    def explain_opening(error: Exception) -> str | None:
+    def explain(error: Exception) -> str | None:
         """What an error of the client means, also where it could not be opened."""
         if isinstance(error, UnauthorizedError | ForbiddenError):
             return "Pinecone refused the API key. Put the right one into PAIRSMITH_RELEASE_KEY."
         if isinstance(error, PineconeError):
-            return (
-                f"Pinecone did not answer as it should ({str(error).strip()[:300]}). See that the index's host is right and can be reached, then start again."
-            )
+            return f"Pinecone did not answer as it should ({quote_error(error)}). See that the index's host is right and can be reached, then start again."
         return None
 
     def close(self) -> None:

@@ -16,7 +16,7 @@ from qdrant_client.http.exceptions import ApiException, UnexpectedResponse
 
 from core.release.guard.manifest import is_version
 from core.release.guard.qdrant import FIELD, METADATA, QdrantReader
-from core.release.store import check_expected
+from core.release.store import StoreHeld, check_expected, quote_error
 from core.retrieval.vectors import Floats
 
 _NAMESPACE = uuid.UUID("5e0b1f6a-3c52-4f0e-9d67-1c6f4bb0a9d1")
@@ -35,7 +35,12 @@ class Qdrant(QdrantReader):
     def __init__(self, place: str, alias: str, key: str = "") -> None:
         self.place = place
         self.is_served = "://" in place
-        client = QdrantClient(url=place, api_key=key or None, timeout=_TIMEOUT_S, check_compatibility=False) if self.is_served else QdrantClient(path=place)
+        try:
+            client = QdrantClient(url=place, api_key=key or None, timeout=_TIMEOUT_S, check_compatibility=False) if self.is_served else QdrantClient(path=place)
+        except RuntimeError as error:
+            if "already accessed by another instance" not in str(error):
+                raise
+            raise StoreHeld("Qdrant folder") from error
         super().__init__(client, alias)
 
     def list_names(self) -> list[str]:
@@ -89,19 +94,13 @@ class Qdrant(QdrantReader):
         folder = Path(self.place) / "collection" / name
         return None if self.is_served else sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
-    def explain(self, error: Exception) -> str | None:
-        """What an error of the client means."""
-        return self.explain_opening(error)
-
     @staticmethod
-    def explain_opening(error: Exception) -> str | None:
+    def explain(error: Exception) -> str | None:
         """What an error of the client means, also where it could not be opened."""
         if isinstance(error, UnexpectedResponse) and error.status_code in (401, 403):
             return f"Qdrant refused the key (HTTP {error.status_code}). Put the right one into PAIRSMITH_RELEASE_KEY."
-        if "already accessed by another instance" in str(error):
-            return "Another process has this Qdrant folder open. Close it, or use a Qdrant server, which many may ask."
         if isinstance(error, ApiException | QdrantException):
-            return f"Qdrant did not answer as it should ({str(error).strip()[:300]}). See that it runs and can be reached, then start again."
+            return f"Qdrant did not answer as it should ({quote_error(error)}). See that it runs and can be reached, then start again."
         return None
 
     def close(self) -> None:

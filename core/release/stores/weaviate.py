@@ -17,13 +17,13 @@ from weaviate.exceptions import UnexpectedStatusCodeError, WeaviateBaseError, We
 
 from core.release.guard.manifest import is_version
 from core.release.guard.weaviate import FIELD, MANIFESTS, TEXT, VERSION, WeaviateReader, name_object, to_class
-from core.release.store import StoreFailed, check_expected
+from core.release.store import SizeUnknown, StoreFailed, check_expected, quote_error
 from core.retrieval.vectors import Floats
 
 _GRPC_PORT = 50_051
 
 
-class Weaviate(WeaviateReader):
+class Weaviate(WeaviateReader, SizeUnknown):
     """The versions of one alias in a Weaviate server. Parameters: `place`, its URL; `key`, an API key, or nothing where it asks for none."""
 
     def __init__(self, place: str, alias: str, key: str = "") -> None:
@@ -86,18 +86,10 @@ class Weaviate(WeaviateReader):
         self.client.collections.delete(to_class(name))
         self.client.collections.get(MANIFESTS).data.delete_by_id(name_object(name))
 
-    def measure_bytes(self, name: str) -> int | None:
-        """Weaviate does not tell the size of a collection."""
-        return None
-
-    def explain(self, error: Exception) -> str | None:
-        """What an error of the client means."""
-        return self.explain_opening(error)
-
     @staticmethod
-    def explain_opening(error: Exception) -> str | None:
+    def explain(error: Exception) -> str | None:
         """What an error of the client means, also where it could not be opened."""
-        words = str(error).strip()[:300]
+        words = quote_error(error)
         refused = isinstance(error, UnexpectedStatusCodeError) and error.status_code in (401, 403)
         if refused or "UNAUTHENTICATED" in words or "401" in words:
             return "Weaviate refused the key. Put the right one into PAIRSMITH_RELEASE_KEY."
@@ -119,7 +111,7 @@ class Weaviate(WeaviateReader):
         try:
             done = self.client.collections.get(collection).data.insert_many(objects)
         except WeaviateInsertManyAllFailedError as error:
-            raise StoreFailed(f"Weaviate refused all of {len(objects):,} objects ({str(error)[:300]}). Start again.") from error
+            raise StoreFailed(f"Weaviate refused all of {len(objects):,} objects ({quote_error(error)}). Start again.") from error
         if done.has_errors:
             first = next(iter(done.errors.values()))
-            raise StoreFailed(f"Weaviate refused {len(done.errors):,} of {len(objects):,} objects ({str(first.message)[:200]}). Start again.")
+            raise StoreFailed(f"Weaviate refused {len(done.errors):,} of {len(objects):,} objects ({quote_error(first.message)}). Start again.")

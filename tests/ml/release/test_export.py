@@ -14,26 +14,29 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sentence_transformers import SentenceTransformer
+from sentence_transformers import CrossEncoder, SentenceTransformer
 
+import sample_data
 from core.model import ModelKind, ModelRecord, PairsmithError, RunKind, RunStatus
 from core.release.card import find_licence, write_card
-from core.release.guard import CARD, fingerprint_of
-from core.release.live import look_at_live
+from core.release.guard import CARD, GuardedIndex, IndexRefused, encode_by, fingerprint_of
 from core.release.model_zip import export_model, name_folder
 from core.release.reindex import reindex
 from core.release.store import ReleaseRefused
 from core.release.stores.faiss_files import FaissFiles
-from core.release.take_guard import write_guard
 from core.retrieval.encoder import Encoder
+from core.retrieval.fingerprint import fingerprint_folder
 from core.retrieval.models import EMBEDDED_DEFAULT, describe_model
 from core.store import artefacts, corpus, runs
+from core.tuning.config import TuneConfig
+from core.tuning.generic import read_generic
 from core.tuning.tune_run import run_tuning
 from core.workspace import Workspace
 from tests.ml.release.conftest import Quiet
 from tests.ml.release.hub_double import TOKEN, running_hub
 from tests.ml.test_tune_run import CONFIG, Ear, make_workspace
 from tests.servers import ROOT
+from tests.tiny_model import make_tiny_cross_encoder
 
 pytestmark = pytest.mark.slow
 
@@ -55,19 +58,23 @@ def made(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Iterator
 
 
 def list_sentences(workspace: Workspace) -> list[bytes]:
-    """Every text that a run could have been trained or measured on."""
+    """Every text that a run could have been trained or measured on: the corpus, everyday pairs, the guard set."""
     with workspace.store.read() as conn:
-        documents, anchors = corpus.read_documents(conn, "contracts"), corpus.read_anchors(conn, "contracts")
-    return [text.encode() for text in [*(doc.text for doc in documents), *(anchor.text for anchor in anchors)] if len(text) > 20]
+        texts = [item.text for item in (*corpus.read_documents(conn, "contracts"), *corpus.read_anchors(conn, "contracts"))]
+    for row in read_generic(sample_data.GENERIC_PAIRS, negatives=10):
+        texts += [row.anchor, row.positive, *row.negatives]
+    for name in ("corpus.jsonl", "queries.jsonl"):
+        texts += [json.loads(line)["text"] for line in (sample_data.GUARD / name).read_text(encoding="utf-8").splitlines()]
+    return sorted({text.encode() for text in texts if len(text) > 20})
 
 
 def find_sentences(workspace: Workspace, folder: Path) -> list[tuple[str, bytes]]:
     sentences = list_sentences(workspace)
-    assert len(sentences) > 800
+    assert len(sentences) > 2_000
     found = []
     for path in folder.rglob("*"):
         if path.is_file():
-            content = path.read_bytes()
+            content = path.read_bytes()  # weights and tokenizer too
             found += [(path.name, sentence) for sentence in sentences if sentence in content or json.dumps(sentence.decode())[1:-1].encode() in content]
     return found
 
@@ -97,6 +104,45 @@ def test_what_a_trainer_leaves_behind_with_training_rows_in_it_stays_behind(made
     leaky = ModelRecord(**vars(record) | {"location": str(folder)})
     export_model(workspace, "contracts", leaky, tmp_path / "model")
     assert find_sentences(workspace, tmp_path / "model") == []
+
+
+def test_an_adapter_and_a_cross_encoder_leave_with_a_card_that_says_how_they_are_used(
+    made: Any, tiny_model: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    workspace, tuned, _ = made
+    with workspace.store.read() as conn:
+        base = artefacts.get_model(conn, "contracts", str(tuned.base_id))
+    with workspace.store.write() as conn:
+        run_id = runs.add_run(conn, "contracts", RunKind.TUNE, {"method": "adapter"})
+        run = runs.claim_run(conn, "a-worker", lease_s=600)
+        assert run is not None
+    result = run_tuning(workspace, "contracts", run_id, TuneConfig(method="adapter").to_json(), Ear())
+    with workspace.store.write() as conn:
+        runs.finish_run(conn, run_id, run.attempt, RunStatus.SUCCEEDED, result=result)
+        adapter = artefacts.get_model(conn, "contracts", result["model_id"])
+    export_model(workspace, "contracts", adapter, tmp_path / "adapter")
+    assert find_sentences(workspace, tmp_path / "adapter") == []
+    assert fingerprint_of(tmp_path / "adapter") == adapter.id
+    encode, encoder = encode_by(SentenceTransformer(str(tmp_path / "adapter")), tmp_path / "adapter"), Encoder(adapter)
+    np.testing.assert_allclose(encode(["Who pays?"], "query"), encoder.encode_queries(["Who pays?"]), atol=1e-6)
+    np.testing.assert_allclose(encode(["The buyer pays."], "document"), Encoder(base).encode(["The buyer pays."]), atol=1e-6)
+    card = (tmp_path / "adapter" / "README.md").read_text(encoding="utf-8")
+    for words in (
+        f"A query-side adapter fitted by Pairsmith on {base.name}",
+        "encode_query",
+        "without what was learned",
+        f"rows: {result['train']['rows']:,}; steps",
+    ):
+        assert words in card
+    reranker = make_tiny_cross_encoder(tmp_path_factory.mktemp("reranker") / "model", tiny_model)
+    record = ModelRecord(fingerprint_folder(reranker, max_length=64), "tiny reranker", ModelKind.RERANKER, str(reranker), 0, 64)
+    export_model(workspace, "contracts", record, tmp_path / "reranker")
+    card = (tmp_path / "reranker" / "README.md").read_text(encoding="utf-8")
+    assert "CrossEncoder(" in card
+    assert "text-ranking" in card
+    assert "cosine" not in card
+    assert not (tmp_path / "reranker" / CARD).exists()
+    assert len(CrossEncoder(str(tmp_path / "reranker")).predict([("a question", "a document")])) == 1
 
 
 def test_the_zip_holds_the_same_files_in_one_folder(made: Any, tmp_path: Path) -> None:
@@ -183,47 +229,19 @@ def test_an_upload_that_is_refused_says_what_to_do(made: Any, token: str, repo: 
     assert "Traceback" not in done.stderr
 
 
-GUARDED = """
-import json, sys
-import numpy as np
-from pairsmith_guard import FilesReader, GuardedIndex, IndexRefused, fingerprint_of
-
-vectors = json.load(open(sys.argv[3]))
-def encode(texts, role):
-    return np.array([vectors[text] for text in texts], dtype=np.float32)
-try:
-    index = GuardedIndex(FilesReader(sys.argv[1], "clauses"), encode, fingerprint_of(sys.argv[2]))
-    print(json.dumps(index.search(["Who insures the goods?"], 3)))
-except IndexRefused as error:
-    print(json.dumps(str(error)))
-heavy = {"core", "torch", "sentence_transformers", "sqlalchemy", "pydantic", "filelock"} & {name.split(".")[0] for name in sys.modules}
-assert not heavy, heavy
-"""
-
-
-def test_the_guard_works_in_an_application_that_has_numpy_alone(made: Any, tmp_path: Path, tiny_model: Path) -> None:
+def test_the_fingerprint_of_an_exported_folder_is_that_of_how_it_is_used(made: Any, tmp_path: Path) -> None:
     workspace, record, _ = made
     store = FaissFiles(tmp_path / "index", "clauses")
     reindex(workspace, "contracts", record, store, Quiet())
-    manifest = look_at_live(store).manifest
-    assert manifest is not None
-    texts = [probe.text for probe in manifest.probes] + ["Who insures the goods?"]
-    (tmp_path / "vectors.json").write_text(json.dumps(dict(zip(texts, Encoder(record).encode(texts).tolist(), strict=True))), encoding="utf-8")
     export_model(workspace, "contracts", record, tmp_path / "model")
-    write_guard(tmp_path / "app")
-    (tmp_path / "app" / "main.py").write_text(GUARDED, encoding="utf-8")
-
-    def run() -> Any:
-        command = [sys.executable, "main.py", str(tmp_path / "index"), str(tmp_path / "model"), str(tmp_path / "vectors.json")]
-        environment = {"PATH": os.environ["PATH"]}
-        done = subprocess.run(command, cwd=tmp_path / "app", env=environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
-
-    query = Encoder(record).encode_queries(["Who insures the goods?"])
-    assert [item for item, _ in run()[0]] == [item for item, _ in store.search(manifest.name, query, 3)[0]]
+    encode = encode_by(SentenceTransformer(str(tmp_path / "model")), tmp_path / "model")
+    assert len(GuardedIndex(store, encode, fingerprint_of(tmp_path / "model")).search(["Who insures the goods?"], 3)[0]) == 3
     card = json.loads((tmp_path / "model" / CARD).read_text(encoding="utf-8"))
     (tmp_path / "model" / CARD).write_text(json.dumps(card | {"max_length": 32}), encoding="utf-8")
-    assert "cannot be compared" in run()
-    with pytest.raises(PairsmithError, match="exists already"):
-        write_guard(tmp_path / "app")
+    with pytest.raises(IndexRefused, match="cannot be compared"):
+        GuardedIndex(store, encode, fingerprint_of(tmp_path / "model"))
+    with pytest.raises(IndexRefused, match="A probe text"):
+        GuardedIndex(store, encode_by(SentenceTransformer(str(tmp_path / "model")), tmp_path / "model"), record.id)
+    (tmp_path / "model" / CARD).unlink()
+    with pytest.raises(IndexRefused, match=r"no model exported by Pairsmith.*Export it again"):
+        fingerprint_of(tmp_path / "model")

@@ -24,6 +24,7 @@ from core.release.probes import encode_with
 from core.release.store import ReleaseRefused, StoreFailed
 from core.release.stores.faiss_files import FaissFiles
 from core.retrieval.encoder import Encoder, embed_anchors
+from core.retrieval.fingerprint import fingerprint_folder
 from core.retrieval.models import describe_model
 from core.retrieval.vectors import Floats
 from core.store import corpus
@@ -333,16 +334,21 @@ def test_the_search_box_asks_the_live_index_by_the_model_that_made_it(workspace:
     assert [(hit.document.id, round(hit.score, 4)) for hit in hits[:3]] == [(item, round(score, 4)) for item, score in ask(files, old)]
 
 
+def rewrite(path: Path, change: Callable[[Any], object]) -> None:
+    path.write_text(json.dumps(change(json.loads(path.read_text(encoding="utf-8")))), encoding="utf-8")
+
+
 CHANGES: dict[str, Callable[[Path], object]] = {
     "pooling": lambda folder: change_json(folder / "1_Pooling" / "config.json", pooling_mode="cls"),
     "prompt": lambda folder: change_json(folder / "config_sentence_transformers.json", prompts={"query": "ask: ", "document": ""}),
     "maximum length": lambda folder: change_json(folder / "sentence_bert_config.json", max_seq_length=16),
-    "tokenizer": lambda folder: change_json(folder / "tokenizer.json", pre_tokenizer={"type": "Whitespace"}),
+    "tokenizer": lambda folder: change_json(folder / "tokenizer_config.json", do_lower_case=False),
     "truncation": lambda folder: change_json(folder / "config_sentence_transformers.json", truncate_dim=32),
     "truncation of texts": lambda folder: change_json(
         folder / "tokenizer.json", truncation={"direction": "Left", "max_length": 64, "strategy": "LongestFirst", "stride": 0}
     ),
     "precision": lambda folder: halve_precision(folder / "model.safetensors"),
+    "normalisation": lambda folder: rewrite(folder / "modules.json", lambda modules: modules[:-1]),
     "weights": lambda folder: halve_precision(folder / "model.safetensors", scale=1.001),
 }
 
@@ -368,6 +374,26 @@ def test_a_model_that_differs_in_anything_that_moves_vectors_is_refused(
     record = describe_model(str(folder))
     with pytest.raises(IndexRefused, match="cannot be compared"):
         ask(files, record)
+
+
+def test_a_precision_that_is_said_to_be_another_is_refused(files: FaissFiles, bring: Bring, old: ModelRecord) -> None:
+    bring(old)
+    use = {"query_prompt": old.query_prompt, "document_prompt": old.document_prompt, "max_length": old.max_length}
+    assert fingerprint_folder(Path(old.location), **use, precision="float32") == old.id
+    with pytest.raises(IndexRefused, match="cannot be compared"):
+        ask(files, old, fingerprint_folder(Path(old.location), **use, precision="int8"))
+
+
+@pytest.mark.parametrize("change", ["pooling", "prompt", "maximum length", "tokenizer", "truncation of texts"])
+def test_what_an_application_does_otherwise_is_refused_by_the_probes_alone(
+    files: FaissFiles, bring: Bring, old: ModelRecord, tiny_model: Path, tmp_path: Path, change: str
+) -> None:
+    """As where the files are the same, but the library that reads them is not."""
+    bring(old)
+    folder = shutil.copytree(tiny_model, tmp_path / "changed")
+    CHANGES[change](folder)
+    with pytest.raises(IndexRefused, match=r"A probe text .* encodes to another vector .*the model's library, prompts or longest text differ"):
+        ask(files, describe_model(str(folder)), fingerprint=old.id)
 
 
 def test_a_model_in_another_folder_with_other_dates_is_the_same(files: FaissFiles, bring: Bring, old: ModelRecord, tiny_model: Path, tmp_path: Path) -> None:

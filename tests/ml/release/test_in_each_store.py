@@ -31,7 +31,7 @@ def test_two_models_follow_each_other_and_are_never_mixed(
     assert look_at_live(store).name == first["version"]
     store = open_again(kind)
     second = bring(new, store, batch=5)
-    assert (second["written"], second["previous"], [check["holds"] for check in second["checks"]]) == (14, first["version"], [True] * 7)
+    assert (second["written"], second["previous"], [check["holds"] for check in second["checks"]]) == (14, first["version"], [True] * 8)
     store = open_again(kind)
     live = look_at_live(store)
     assert (live.name, live.fault, live.rollback_to) == (second["version"], "", first["version"])

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
+
+from tests.http_double import Asked, answering
 
 KEY = "a-good-key"
 DIMENSION = 8
@@ -28,40 +27,13 @@ class PineconeDouble:
         self.dimension = dimension
         self.spaces: dict[str, dict[str, dict[str, Any]]] = {}
         self.away = False
-        double = self
 
-        class _Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
-                raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                self._answer(json.loads(raw) if raw else {}, len(raw))
-
-            def do_GET(self) -> None:
-                self._answer(parse_qs(urlsplit(self.path).query), 0)
-
-            def _answer(self, body: dict[str, Any], size: int) -> None:
-                status, answer = double.answer(urlsplit(self.path).path, dict(self.headers), body, size)
-                data = json.dumps(answer).encode()
-                self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-
-            def log_message(self, format: str, *args: Any) -> None:
-                """Silence."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-        self.server.daemon_threads = True
-
-    def answer(self, path: str, headers: dict[str, str], body: dict[str, Any], size: int) -> tuple[int, Any]:
-        names = {name.lower(): value for name, value in headers.items()}
+    def answer(self, asked: Asked) -> tuple[int, Any]:
         if self.away:
             return 503, {"code": 14, "message": "unavailable"}
-        if names.get("api-key") != KEY:
+        if asked.headers.get("api-key") != KEY:
             return 401, {"code": 16, "message": "Invalid API Key"}
-        if "x-pinecone-api-version" not in names:
+        if "x-pinecone-api-version" not in asked.headers:
             return 400, {"code": 3, "message": "no API version"}
         verbs = {
             "/vectors/upsert": self.upsert,
@@ -71,12 +43,12 @@ class PineconeDouble:
             "/query": self.query,
             "/describe_index_stats": self.describe,
         }
-        if path not in verbs:
-            return 404, {"code": 5, "message": f"no such path {path}"}
+        if asked.path not in verbs:
+            return 404, {"code": 5, "message": f"no such path {asked.path}"}
         try:
-            if size > MAX_REQUEST:
-                raise Refused(f"message length too large: found {size} bytes, the limit is: {MAX_REQUEST} bytes")
-            return 200, verbs[path](body)
+            if len(asked.body) > MAX_REQUEST:
+                raise Refused(f"message length too large: found {len(asked.body)} bytes, the limit is: {MAX_REQUEST} bytes")
+            return 200, verbs[asked.path](asked.query if asked.method == "GET" else asked.read_json() or {})
         except Refused as error:
             return 400, {"code": 3, "message": str(error), "details": []}
 
@@ -142,11 +114,5 @@ class PineconeDouble:
 @contextmanager
 def running_pinecone(dimension: int = DIMENSION) -> Iterator[tuple[PineconeDouble, str]]:
     double = PineconeDouble(dimension)
-    thread = threading.Thread(target=double.server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield double, f"http://127.0.0.1:{double.server.server_port}"
-    finally:
-        double.server.shutdown()
-        double.server.server_close()
-        thread.join()
+    with answering(double.answer) as url:
+        yield double, url

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import http.server
-import threading
+import fcntl
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
 from core.model import PairsmithError
+from core.release import stores
 from core.release.guard.manifest import write_manifest
 from core.release.live import look_at_live
 from core.release.store import Store, StoreFailed, explaining
@@ -19,55 +18,32 @@ from core.release.stores import open_store, opened
 from core.release.stores import pinecone as module
 from core.release.target import StoreKind, Target
 from core.settings import Settings
-from tests.unit.release.conftest import OLD, make_manifest
+from tests.http_double import answering
+from tests.unit.release.conftest import NEW, OLD, make_manifest
 from tests.unit.release.pinecone_double import KEY, running_pinecone
 from tests.unit.release.test_stores import IDS, VECTORS, fill
-
-
-@contextmanager
-def answering(status: int) -> Iterator[str]:
-    """A server that answers everything with one status."""
-
-    class _Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(status)
-            self.send_header("Content-Length", "2")
-            self.end_headers()
-            self.wfile.write(b"{}")
-
-        do_POST = do_PUT = do_GET
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Silence."""
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def test_a_key_that_qdrant_refuses_is_told() -> None:
     pytest.importorskip("qdrant_client")
     refused = pytest.raises(StoreFailed, match=r"refused the key \(HTTP 401\).*PAIRSMITH_RELEASE_KEY")
-    with answering(401) as url, refused, opened(Target(StoreKind.QDRANT, url, "clauses"), Settings()) as store:
+    with answering(lambda asked: (401, {})) as url, refused, opened(Target(StoreKind.QDRANT, url, "clauses"), Settings()) as store:
         store.read_alias()
 
 
 def test_a_qdrant_server_that_is_not_there_is_told() -> None:
     pytest.importorskip("qdrant_client")
-    with answering(200) as url:
+    with answering(lambda asked: (200, {})) as url:
         pass
     with pytest.raises(StoreFailed, match="did not answer as it should"), opened(Target(StoreKind.QDRANT, url, "clauses"), Settings()) as store:
         store.read_alias()
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the client leaves its lock file open when it is refused
-def test_an_embedded_qdrant_that_another_process_holds_is_told(open_again: Callable[[StoreKind], Store], tmp_path: Path) -> None:
+def test_an_embedded_qdrant_that_another_process_holds_is_told(
+    open_again: Callable[[StoreKind], Store], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stores, "HELD_WAIT_S", 0.0)
     open_again(StoreKind.QDRANT)
     with pytest.raises(StoreFailed, match="Another process has this Qdrant folder open"):
         open_store(Target(StoreKind.QDRANT, str(tmp_path / StoreKind.QDRANT), "clauses"), Settings())
@@ -76,7 +52,7 @@ def test_an_embedded_qdrant_that_another_process_holds_is_told(open_again: Calla
 def test_a_key_that_pinecone_refuses_and_a_service_that_is_away_leave_the_old_version(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("pinecone")
     monkeypatch.setattr(module, "POLL_S", 0.0)
-    with running_pinecone() as (_, url):
+    with running_pinecone() as (double, url):
         target = Target(StoreKind.PINECONE, url, "clauses")
         with opened(target, Settings(release_key=SecretStr(KEY))) as store:
             fill(store)
@@ -84,7 +60,12 @@ def test_a_key_that_pinecone_refuses_and_a_service_that_is_away_leave_the_old_ve
         with pytest.raises(StoreFailed, match=r"refused the API key.*PAIRSMITH_RELEASE_KEY"):
             open_store(target, Settings(release_key=SecretStr("wrong")))
         with opened(target, Settings(release_key=SecretStr(KEY))) as store:
-            assert look_at_live(store).fault == ""
+            double.away = True
+            with pytest.raises(StoreFailed, match=r"did not answer as it should.*start again.*Nothing that is live was changed"), explaining(store):
+                store.upsert(NEW, IDS, VECTORS)
+            double.away = False
+            live = look_at_live(store)
+            assert (live.name, live.fault) == (OLD, "")
             with pytest.raises(PairsmithError, match="takes vectors of 8 numbers, this model makes 16"):
                 store.create("clauses_ffffffffff_00000000", 16, "{}")
 
@@ -96,6 +77,40 @@ def test_a_manifest_longer_than_a_record_of_pinecone_is_kept_in_pieces(open_agai
     assert store.read_manifest_text(OLD) == long
     store.put_manifest_text(OLD, write_manifest(make_manifest()))
     assert store.read_manifest_text(OLD) == write_manifest(make_manifest())
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("auth check failure, please check api key is correct", r"Milvus refused the key \(auth check .*user:password, or a token.*PAIRSMITH_RELEASE_KEY"),
+        ("Fail connecting to server on localhost:19530", r"did not answer as it should \(Fail connecting.*See that it runs"),
+    ],
+)
+def test_what_milvus_says_is_told_with_what_to_do(open_again: Callable[[StoreKind], Store], words: str, told: str) -> None:
+    store = open_again(StoreKind.MILVUS)
+    from pymilvus.exceptions import MilvusException
+
+    with pytest.raises(StoreFailed, match=told), explaining(store):
+        raise MilvusException(message=words)
+
+
+def test_a_milvus_file_is_let_go_by_its_last_user_and_told_where_another_process_holds_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("milvus_lite")
+    target = Target(StoreKind.MILVUS, str(tmp_path / "index"), "clauses")
+    first, second = open_store(target, Settings()), open_store(target, Settings())
+    fill(first)
+    first.close()
+    assert second.count(OLD) == 20
+    second.close()
+    with (tmp_path / "index.db" / "LOCK").open("r+b") as held:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)  # nobody has it any more: as another process would
+        monkeypatch.setattr(stores, "HELD_WAIT_S", 0.0)
+        with pytest.raises(StoreFailed, match="Another process has this Milvus file open"):
+            open_store(target, Settings())
+        monkeypatch.setattr(stores, "HELD_WAIT_S", 60.0)
+        monkeypatch.setattr(stores.time, "sleep", lambda _: fcntl.flock(held, fcntl.LOCK_UN))  # while it is waited for, the other lets go
+        with opened(target, Settings()) as again:
+            assert again.count(OLD) == 20
 
 
 @pytest.fixture

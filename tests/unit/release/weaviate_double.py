@@ -2,47 +2,49 @@
 
 from __future__ import annotations
 
-import json
 import struct
-import threading
 import uuid
 from collections.abc import Iterator
 from concurrent import futures
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import urlsplit
 
 import grpc
 import numpy as np
 from weaviate.proto.v1.v6300.v1 import aggregate_pb2, batch_pb2, health_weaviate_pb2, properties_pb2, search_get_pb2, weaviate_pb2_grpc
 
+from tests.http_double import Asked, answering
+
 KEY = "a-good-key"
 
 
 class WeaviateDouble(weaviate_pb2_grpc.WeaviateServicer):
-    """Collections by name, each with its configuration and its objects by UUID; aliases by name."""
+    """Collections by name, each with its configuration and its objects by UUID; aliases by name.
+
+    `away`: refuse REST requests as a gateway does whose server is down.
+    """
 
     def __init__(self) -> None:
         self.configs: dict[str, dict[str, Any]] = {}
         self.objects: dict[str, dict[str, tuple[dict[str, str], np.ndarray]]] = {}
         self.aliases: dict[str, str] = {}
+        self.away = False
 
     # REST
 
-    def answer(self, method: str, path: str, authorization: str, body: Any) -> tuple[int, Any]:
-        parts = path.strip("/").split("/")[1:]  # behind v1
+    def answer(self, asked: Asked) -> tuple[int, Any]:
+        parts = asked.path.strip("/").split("/")[1:]  # behind v1
         if parts[0] == ".well-known":
             return (200, {}) if parts[1] in ("ready", "live") else (404, None)
-        if authorization != f"Bearer {KEY}":
-            return 401, {"code": 401, "message": "unauthorized: invalid api key, please provide a valid api key"}
+        if self.away or asked.authorization != f"Bearer {KEY}":
+            return (503, {}) if self.away else (401, {"code": 401, "message": "unauthorized: invalid api key, please provide a valid api key"})
         if parts == ["meta"]:
             return 200, {"version": "1.33.0", "hostname": "http://[::]:8080", "modules": {}, "grpcMaxMessageSize": 104_858_000}
         if parts[0] in ("schema", "aliases"):
-            return (self._answer_schema if parts[0] == "schema" else self._answer_alias)(method, parts[1:], body)
-        if parts[0] == "objects" and method == "DELETE":
+            return (self._answer_schema if parts[0] == "schema" else self._answer_alias)(asked.method, parts[1:], asked.read_json())
+        if parts[0] == "objects" and asked.method == "DELETE":
             return (204, None) if self.objects.get(parts[1], {}).pop(parts[2], None) else (404, None)
-        return 404, {"error": [{"message": f"no such path {path}"}]}
+        return 404, {"error": [{"message": f"no such path {asked.path}"}]}
 
     def _answer_schema(self, method: str, rest: list[str], body: Any) -> tuple[int, Any]:
         if method == "POST":
@@ -124,36 +126,9 @@ class WeaviateDouble(weaviate_pb2_grpc.WeaviateServicer):
             context.abort(grpc.StatusCode.UNAUTHENTICATED, "unauthorized: invalid api key")
 
 
-def _serve_http(double: WeaviateDouble) -> ThreadingHTTPServer:
-    class _Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def _handle(self) -> None:
-            raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            status, answer = double.answer(self.command, urlsplit(self.path).path, self.headers.get("Authorization", ""), json.loads(raw) if raw else None)
-            data = b"" if answer is None else json.dumps(answer).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        do_GET = do_POST = do_PUT = do_DELETE = _handle
-
-        def log_message(self, format: str, *args: Any) -> None:
-            """Silence."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    server.daemon_threads = True
-    return server
-
-
 @contextmanager
 def running_weaviate() -> Iterator[tuple[WeaviateDouble, str]]:
     double = WeaviateDouble()
-    http = _serve_http(double)
-    thread = threading.Thread(target=http.serve_forever, daemon=True)
-    thread.start()
     server = grpc.server(futures.ThreadPoolExecutor(4))
     weaviate_pb2_grpc.add_WeaviateServicer_to_server(double, server)
     healthy = health_weaviate_pb2.WeaviateHealthCheckResponse(status=health_weaviate_pb2.WeaviateHealthCheckResponse.SERVING)
@@ -166,9 +141,7 @@ def running_weaviate() -> Iterator[tuple[WeaviateDouble, str]]:
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     try:
-        yield double, f"http://127.0.0.1:{http.server_port}?grpc={port}"
+        with answering(double.answer) as url:
+            yield double, f"{url}?grpc={port}"
     finally:
         server.stop(None).wait()
-        http.shutdown()
-        http.server_close()
-        thread.join()
