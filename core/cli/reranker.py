@@ -10,7 +10,9 @@ import typer
 from core.cli.app import Json, ProjectName, app, open_project, run_to_end
 from core.cli.output import Out
 from core.model import RunKind
+from core.retrieval.models import is_hub_id
 from core.retrieval.rerankers import list_rerankers, take_reranker
+from core.store import artefacts
 from core.tuning.reranker_config import RerankerConfig
 
 reranker_app = typer.Typer(no_args_is_help=True, help="Train a cross-encoder on the reviewed pairs, take one in, or list them.")
@@ -44,8 +46,14 @@ def train(
 
 @reranker_app.command("add")
 def add(project: ProjectName, reference: Annotated[str, typer.Argument(help="A folder or a hub id of a cross-encoder.")], json: Json = False) -> None:
-    """Take a cross-encoder into the project, so that it is named, listed and offered."""
-    record = take_reranker(open_project(project), project, reference)
+    """Take a cross-encoder into the project, so that it is named, listed and offered. One of the hub is fetched by a run; Ctrl-C cancels it."""
+    workspace = open_project(project)
+    if is_hub_id(reference):
+        run = run_to_end(project, RunKind.TAKE, {"reference": reference}, alone=True)
+        with workspace.store.read() as conn:
+            record = artefacts.get_model(conn, project, str((run.result or {})["model_id"]))
+    else:
+        record = take_reranker(workspace, project, reference)
     Out(json).show({"id": record.id, "name": record.name, "location": record.location}, f"{record.name} ({record.id[:12]})")
 
 

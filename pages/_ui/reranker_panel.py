@@ -6,9 +6,10 @@ import streamlit as st
 
 from core.jobs.engine import LocalEngine
 from core.model import PairsmithError, Run, RunKind, RunStatus
-from core.retrieval.rerankers import SUGGESTED_HUB_ID, list_rerankers, take_reranker
+from core.retrieval.rerankers import list_rerankers
 from core.tuning.reranker_config import RerankerConfig
 from pages._ui.page import Page
+from pages._ui.reranker_taking import draw_taking
 from pages._ui.runs import latest_run, watch_run
 from pages._ui.series import draw_series
 from pages._ui.text import escape_label
@@ -40,10 +41,7 @@ def draw_rerankers(page: Page) -> None:
         is_going = run is not None and not run.status.is_over
         st.button("Train", key="reranker_train", icon=":material/play_arrow:", disabled=is_going, on_click=_start, args=(page,))
     with right.container(border=True, height="stretch"):
-        st.markdown("**Take one in**")
-        st.caption("It is then listed here, offered as a beginning, and found by its name wherever a reranker is asked for.")
-        st.text_input("Folder or hub id", key="reranker_reference", placeholder=SUGGESTED_HUB_ID)
-        st.button("Take in", key="reranker_take", icon=":material/add:", on_click=_take, args=(page,))
+        draw_taking(page)
 
 
 def _start(page: Page) -> None:
@@ -52,18 +50,6 @@ def _start(page: Page) -> None:
         LocalEngine(page.workspace).enqueue_alone(page.project_id, RunKind.RERANKER, config.to_json())
     except PairsmithError as error:
         st.session_state["reranker_refused"] = str(error)
-
-
-def _take(page: Page) -> None:
-    reference = st.session_state["reranker_reference"].strip()
-    try:
-        if not reference:
-            raise PairsmithError(f"Name the folder or the hub id of a cross-encoder, such as {SUGGESTED_HUB_ID}.")
-        take_reranker(page.workspace, page.project_id, reference)
-    except PairsmithError as error:
-        st.session_state["reranker_refused"] = str(error)
-    else:
-        st.session_state["reranker_reference"] = ""
 
 
 def _draw_live(run: Run) -> None:

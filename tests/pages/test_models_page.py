@@ -12,7 +12,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.ingest.export import render_pairs
-from core.model import ModelKind, ModelRecord, NotFound, RunKind, RunStatus, Snapshot
+from core.model import ModelKind, ModelRecord, NotFound, Progress, RunKind, RunStatus, Snapshot
 from core.release.model_zip import name_folder, zip_model
 from core.store import artefacts, runs
 from core.tuning.reranker_config import RerankerConfig
@@ -156,3 +156,27 @@ def test_a_cross_encoder_is_taken_in_listed_and_offered_and_what_is_none_is_refu
     assert app.text_input(key="reranker_reference").value == ""
     assert app.dataframe[0].value[["Name", "Kind"]].to_numpy().tolist()[0] == ["cross", "Cross-encoder"]
     assert app.selectbox(key="reranker_start").options == ["The base model, with a new head", "cross"]
+
+
+def test_one_of_the_hub_is_fetched_by_a_run_that_the_page_shows(open_screen: OpenScreen, workspace: Workspace, tuned_model: ModelRecord) -> None:
+    """Once the page itself fetched it, and stood still until it was there."""
+    app = open_screen("models")
+    app.text_input(key="reranker_reference").set_value(" someone/reader ").run()
+    app.button(key="reranker_take").click().run()
+    assert not app.exception
+    assert app.text_input(key="reranker_reference").value == ""
+    with workspace.store.write() as conn:
+        (run,) = runs.list_runs(conn, "small", kind=RunKind.TAKE)
+        assert (run.status, run.config) == (RunStatus.QUEUED, {"reference": "someone/reader"})
+        claimed = runs.claim_run(conn, "a-worker", lease_s=30)
+        assert claimed is not None
+        runs.beat_run(conn, run.id, claimed.attempt, lease_s=30, progress=Progress(12, 87, "Fetching from the hub, in MB"))
+    app.run()
+    assert app.button(key="reranker_take").disabled
+    assert app.button(key=f"cancel-{run.id}").label == "Cancel"
+    assert any(item.value == escape_label("Newest fetch from the hub: someone/reader") for item in app.caption)
+    with workspace.store.write() as conn:
+        runs.finish_run(conn, run.id, claimed.attempt, RunStatus.FAILED, error="The model cannot be fetched: no model hub answers.")
+    app.run()
+    assert any("no model hub answers" in item.value for item in app.error)
+    assert not app.button(key="reranker_take").disabled

@@ -1,8 +1,9 @@
-"""A hub on this machine: the four requests of an upload, as huggingface.co answers them, with every file sent inside the commit."""
+"""A hub on this machine: the requests of an upload, with every file sent inside the commit, and those of a download, as huggingface.co answers them."""
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import threading
 from collections.abc import Iterator
@@ -11,16 +12,24 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 TOKEN = "hf_goodtoken"
+COMMIT = "c" * 40
+PIECE = 1 << 20
 
 
 class HubDouble:
-    """What a hub was asked: `repositories` made, and the `files` of the last commit by name."""
+    """What a hub was asked: `repositories` made, and the `files` of the last commit by name.
+
+    `shelf`: files by name of each repository that can be fetched. `gate`: while it is not set, a file stops after its first twelve pieces.
+    """
 
     def __init__(self) -> None:
         self.repositories: list[dict[str, Any]] = []
         self.files: dict[str, bytes] = {}
         self.message = ""
         self.asked: list[str] = []
+        self.shelf: dict[str, dict[str, bytes]] = {}
+        self.gate = threading.Event()
+        self.gate.set()
         double = self
 
         class _Handler(BaseHTTPRequestHandler):
@@ -34,6 +43,28 @@ class HubDouble:
                 self.end_headers()
                 self.wfile.write(data)
 
+            def do_HEAD(self) -> None:
+                self.give(is_wanted=False)
+
+            def do_GET(self) -> None:
+                self.give(is_wanted=True)
+
+            def give(self, *, is_wanted: bool) -> None:
+                path = self.path.split("?")[0]
+                status, content = double.fetch(path)
+                double.asked.append(f"{self.command} {path}")
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(content)))
+                self.send_header("X-Repo-Commit", COMMIT)
+                self.send_header("ETag", f'"{hashlib.sha256(content).hexdigest()}"')
+                if status == 404:
+                    self.send_header("X-Error-Code", "RepoNotFound")
+                self.end_headers()
+                for start in range(0, len(content) if is_wanted else 0, PIECE):
+                    if start == 12 * PIECE:
+                        double.gate.wait(60)
+                    self.wfile.write(content[start : start + PIECE])
+
             def log_message(self, format: str, *args: Any) -> None:
                 """Silence."""
 
@@ -42,6 +73,18 @@ class HubDouble:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server.server_port}"
+
+    def fetch(self, path: str) -> tuple[int, bytes]:
+        """Status and content of what a download asks for."""
+        for name, files in self.shelf.items():
+            sizes = {file: len(content) for file, content in files.items()}
+            if path in (f"/api/models/{name}", f"/api/models/{name}/revision/main"):
+                return 200, json.dumps({"id": name, "sha": COMMIT, "siblings": [{"rfilename": file, "size": size} for file, size in sizes.items()]}).encode()
+            if path == f"/api/models/{name}/tree/{COMMIT}":
+                return 200, json.dumps([{"type": "file", "path": file, "size": size, "oid": file} for file, size in sizes.items()]).encode()
+            if path.startswith(f"/{name}/resolve/{COMMIT}/"):
+                return 200, files[path.removeprefix(f"/{name}/resolve/{COMMIT}/")]
+        return 404, b"{}"
 
     def answer(self, path: str, authorization: str, body: bytes) -> tuple[int, Any]:
         self.asked.append(path)
