@@ -24,8 +24,9 @@ from core.retrieval.rerankers import describe_reranker, find_reranker, list_rera
 from core.store import artefacts, corpus, judgements, runs
 from core.tuning.dataset import list_lessons
 from core.tuning.reranker_config import RerankerConfig
+from core.tuning.reranker_pairs import Pair, list_pairs
 from core.tuning.reranker_run import run_reranker_training
-from core.tuning.train_reranker import Lists, Pair, list_pairs, train_cross_encoder
+from core.tuning.train_reranker import Lists, train_cross_encoder
 from core.workspace import Workspace
 from tests.ml.test_tune_run import Ear, make_workspace, refuse_texts
 from tests.tiny_model import make_tiny_cross_encoder

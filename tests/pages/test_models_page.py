@@ -12,9 +12,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.ingest.export import render_pairs
-from core.model import ModelKind, ModelRecord, NotFound, Progress, RunKind, RunStatus, Snapshot
+from core.model import Judgement, Label, ModelKind, ModelRecord, NotFound, Progress, RunKind, RunStatus, Snapshot
 from core.release.model_zip import name_folder, zip_model
-from core.store import artefacts, runs
+from core.store import artefacts, judgements, runs
 from core.tuning.reranker_config import RerankerConfig
 from core.workspace import Workspace
 from pages._ui.text import escape_label
@@ -119,8 +119,17 @@ OUTCOME = {
 }
 
 
+def review(workspace: Workspace) -> None:
+    """Say of a document that answers nothing that it is no answer to any of ten questions."""
+    events = [Judgement(f"said-{n}", f"a{n}", "d22", Label.HARD_NEGATIVE, 0) for n in range(10)]
+    with workspace.store.write() as conn:
+        judgements.append_judgements(conn, "small", events)
+
+
 def test_a_cross_encoder_is_trained_from_here_and_one_at_a_time(open_screen: OpenScreen, workspace: Workspace, tuned_model: ModelRecord) -> None:
+    review(workspace)
     app = open_screen("models")
+    assert any("reviewed negatives to learn from" in item.value and "GB of memory" in item.value for item in app.caption)
     app.button(key="reranker_train").click().run()
     assert not app.exception
     with workspace.store.read() as conn:
@@ -129,7 +138,16 @@ def test_a_cross_encoder_is_trained_from_here_and_one_at_a_time(open_screen: Ope
     assert app.button(key="reranker_train").disabled
 
 
+def test_a_training_that_would_mean_nothing_is_stopped_with_what_to_do(open_screen: OpenScreen, tuned_model: ModelRecord) -> None:
+    app = open_screen("models")
+    assert not app.exception
+    assert any(escape_label("from answers alone a cross-encoder learns to say yes to all") in item.value for item in app.error)
+    assert app.button(key="reranker_train").disabled
+    assert any(link.label == "Review negatives" for link in app.get("page_link"))
+
+
 def test_a_finished_training_says_what_the_cross_encoder_adds(open_screen: OpenScreen, workspace: Workspace, tuned_model: ModelRecord) -> None:
+    review(workspace)
     with workspace.store.write() as conn:
         run_id = runs.add_run(conn, "small", RunKind.RERANKER, {})
         run = runs.claim_run(conn, "a-worker", lease_s=30)
