@@ -54,7 +54,6 @@ def run_reranker_training(workspace: Workspace, project_id: str, run_id: str, se
         start = take_reranker(workspace, project_id, find_reranker(workspace, project_id, config.start), tell_megabytes(speaker.report))
     pairs = list_pairs(list_lessons(snapshot, config.min_grade, twins).lessons, snapshot.contents)
     dev, test = (_find_lists(workspace, base, documents, snapshot, part, config.depth) for part in (Part.DEV, Part.TEST))
-    _refuse_blind(dev, config.depth)
     speaker.stage("Measuring the base model")
     trained = hear(
         lambda on_begin, on_step: train_cross_encoder(start.location, pairs, dev, config, folder / CHECKPOINTS, on_begin, on_step),
@@ -100,15 +99,6 @@ def _find_lists(workspace: Workspace, base: ModelRecord, documents: list[Documen
         contents={document.id: document.content for document in documents},
         qrels={anchor.id: {**anchor.positives, **dict.fromkeys(anchor.hard_negatives, 0)} for anchor in anchors},
     )
-
-
-def _refuse_blind(dev: Lists, depth: int) -> None:
-    """Raises `PairsmithError` where no list holds an answer: every order is as good as any other, so no checkpoint could be chosen."""
-    if not any(dev.qrels[anchor_id].get(item, 0) for anchor_id, found in dev.found.items() for item in found):
-        raise PairsmithError(
-            f"Of {len(dev.found)} development anchors none has an answer among the first {depth} documents that the base model finds, so there is nothing to "
-            "put in order. Look deeper (--depth), or tune the base model first."
-        )
 
 
 def _measure_test(workspace: Workspace, project_id: str, run_id: str, snapshot_id: str, record: ModelRecord, test: Lists) -> dict[str, Any]:

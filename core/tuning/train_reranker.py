@@ -1,7 +1,6 @@
 """Training a cross-encoder: binary cross-entropy on pairs that people judged, the best checkpoint chosen by the development anchors it puts in order.
 
-Invariant: the same pairs, start and configuration give the same weights, killed in
-between or not.
+Refuses development lists without an answer. Invariant: the same pairs, start and configuration give the same weights, killed in between or not.
 """
 
 from __future__ import annotations
@@ -22,6 +21,7 @@ from sentence_transformers.cross_encoder import CrossEncoderTrainer, CrossEncode
 from sentence_transformers.cross_encoder.losses import BinaryCrossEntropyLoss
 
 from core.evaluation.measures import PRIMARY, Qrels, Ranking, average, score_ranking
+from core.model import PairsmithError
 from core.retrieval.reranker import Reranker
 from core.tuning.reranker_config import RerankerConfig
 from core.tuning.reranker_pairs import Pair
@@ -75,8 +75,13 @@ def train_cross_encoder(
     """Train the cross-encoder of `reference`, a folder or a hub id, going on from the newest checkpoint in `work` where there is one.
 
     Told to stop by `on_step`, it gives back the best checkpoint so far. Raises `TrainingStopped` where there is none yet, `PairsmithError` when the loss stops
-    being a number.
+    being a number, or no list in `dev` holds an answer: every order is then as good as any other, and no checkpoint could be chosen.
     """
+    if not any(dev.qrels.get(anchor_id, {}).get(item, 0) for anchor_id, found in dev.found.items() for item in found):
+        raise PairsmithError(
+            f"Of {len(dev.found)} development anchors none has an answer among the first {config.depth} documents that the base model finds, so there is "
+            "nothing to put in order. Look deeper (--depth), or tune the base model first."
+        )
     torch.manual_seed(config.seed)  # a head that the start does not have is made at random
     reranker = Reranker(reference)
     watch = Watch(on_begin, on_step, config.patience)

@@ -69,6 +69,12 @@ def test_the_loss_falls_where_there_is_something_to_learn(cross_encoder: Path, t
     assert done.best_dev == 1.0
 
 
+def test_where_no_development_list_holds_an_answer_nothing_is_trained(cross_encoder: Path, tmp_path: Path):
+    dev = Lists({"a": "What of it?"}, {"a": ["no"]}, {"no": "payment", "yes": "termination"}, {"a": {"yes": 3, "no": 0}})
+    with pytest.raises(PairsmithError, match="Of 1 development anchors none has an answer among the first 7 documents"):
+        train_cross_encoder(str(cross_encoder), [Pair("q", "d", True)], dev, RerankerConfig(depth=7), tmp_path / "work", lambda *_: None, lambda *_: True)
+
+
 def test_the_best_moment_on_development_anchors_is_kept(trained: list):
     _, ear, result = trained[0]
     (begin, base), *later = ear.series["dev_ndcg@5"]
