@@ -78,6 +78,8 @@ class RunKind(StrEnum):
     EMBED = "embed"
     RERANKER = "reranker"
     """Training a cross-encoder on the reviewed pairs."""
+    TAKE = "take"
+    """Fetching a cross-encoder from the hub into the project."""
     METER = "meter"
     """How good the judgements so far make a quick adapter: whether more of them are worth it."""
     QUANTISE = "quantise"

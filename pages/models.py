@@ -21,6 +21,7 @@ KINDS = {
     RunKind.MINE: "Find hard negatives",
     RunKind.TUNE: "Tune",
     RunKind.RERANKER: "Train cross-encoder",
+    RunKind.TAKE: "Fetch cross-encoder",
     RunKind.EVALUATE: "Measure",
     RunKind.MAP: "Draw maps",
     RunKind.EMBED: "Prepare for search",

@@ -19,6 +19,7 @@ from core.model import PairsmithError, Run, RunStatus
 from core.plain import make_plain
 from core.retrieval.models import describe_model
 from core.store import artefacts, corpus, projects, runs
+from core.tuning.findings import Finding
 from core.workspace import Workspace
 
 
@@ -64,6 +65,11 @@ def follow_run(workspace: Workspace, run_id: str, *, poll_s: float = 0.3) -> Run
     if run.status == RunStatus.CANCELLED:
         raise PairsmithError(f"Run {run_id} was cancelled.")
     raise PairsmithError(f"Run {run_id} failed. {run.error}\nIts log: pairsmith log {run.project_id} --run {run_id}")
+
+
+def render_finding(item: Finding) -> str:
+    """A finding of a preflight on a line."""
+    return f"{item.level.upper():<5} {item.text} {item.action}".rstrip()
 
 
 def describe_run(run: Run) -> dict[str, Any]:

@@ -8,10 +8,13 @@ from typing import Annotated, Any
 import typer
 
 from core.cli.app import Json, ProjectName, app, open_project, run_to_end
-from core.cli.output import Out
-from core.model import RunKind
+from core.cli.output import Out, render_finding
+from core.model import PairsmithError, RunKind
+from core.retrieval.models import is_hub_id
 from core.retrieval.rerankers import list_rerankers, take_reranker
+from core.store import artefacts
 from core.tuning.reranker_config import RerankerConfig
+from core.tuning.reranker_preflight import run_reranker_preflight
 
 reranker_app = typer.Typer(no_args_is_help=True, help="Train a cross-encoder on the reviewed pairs, take one in, or list them.")
 app.add_typer(reranker_app, name="reranker")
@@ -34,7 +37,10 @@ def train(
 ) -> None:
     """Train a cross-encoder, wait, and print what it adds to the base model on the held-out anchors."""
     given: dict[str, Any] = {name: value for name, value in locals().items() if name not in ("project", "json") and value is not None}
-    run = run_to_end(project, RunKind.RERANKER, replace(RerankerConfig(), **given).to_json())
+    config = replace(RerankerConfig(), **given)
+    if blocks := run_reranker_preflight(open_project(project), project, config).blocks:
+        raise PairsmithError(" ".join(f"{item.text} {item.action}" for item in blocks))
+    run = run_to_end(project, RunKind.RERANKER, config.to_json())
     result = dict(run.result or {})
     test = result["test"]
     gain = test["difference"]
@@ -42,10 +48,30 @@ def train(
     Out(json).show({"run": run.id, **result}, f"{words}, n = {gain['n']}\nrun {run.id}, reranker {result['model_name']} ({result['model_id'][:12]})")
 
 
+@reranker_app.command("preflight")
+def preflight(
+    project: ProjectName,
+    start: Annotated[str | None, typer.Option(help="What it would begin from, as in train.")] = None,
+    tokens: Annotated[bool, typer.Option(help="Count tokens with the start's tokenizer rather than estimate them from characters.")] = True,
+    json: Json = False,
+) -> None:
+    """Say what the training of a cross-encoder would find: counts, leaks, contradictions, cut pairs, cost; what stops it and what weakens it."""
+    report = run_reranker_preflight(open_project(project), project, RerankerConfig(start=start or ""), tokens=tokens)
+    counted = f"{report.answers} answers and {report.negatives} reviewed negatives"
+    cost = f"{counted}, {report.steps} steps, about {report.seconds / 60:.0f} min and {report.memory_gb:.1f} GB of memory"
+    Out(json).show({"project": project, **report.to_json()}, "\n".join([*map(render_finding, report.findings), cost]))
+
+
 @reranker_app.command("add")
 def add(project: ProjectName, reference: Annotated[str, typer.Argument(help="A folder or a hub id of a cross-encoder.")], json: Json = False) -> None:
-    """Take a cross-encoder into the project, so that it is named, listed and offered."""
-    record = take_reranker(open_project(project), project, reference)
+    """Take a cross-encoder into the project, so that it is named, listed and offered. One of the hub is fetched by a run; Ctrl-C cancels it."""
+    workspace = open_project(project)
+    if is_hub_id(reference):
+        run = run_to_end(project, RunKind.TAKE, {"reference": reference}, alone=True)
+        with workspace.store.read() as conn:
+            record = artefacts.get_model(conn, project, str((run.result or {})["model_id"]))
+    else:
+        record = take_reranker(workspace, project, reference)
     Out(json).show({"id": record.id, "name": record.name, "location": record.location}, f"{record.name} ({record.id[:12]})")
 
 

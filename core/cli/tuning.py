@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from core.cli.app import Json, ProjectName, app, open_project, run_to_end
-from core.cli.output import Out
+from core.cli.output import Out, render_finding
 from core.model import PairsmithError, RunKind
 from core.tuning.config import TuneConfig
 from core.tuning.preflight import Preflight, count_training, run_preflight
@@ -89,8 +89,12 @@ def preflight(
 
 
 def _render(report: Preflight) -> str:
-    lines = [f"{item.level.upper():<5} {item.text} {item.action}".rstrip() for item in report.findings]
-    return "\n".join([*lines, f"{report.rows} rows, {report.steps} steps, about {report.seconds / 60:.0f} min and {report.memory_gb:.1f} GB of memory"])
+    return "\n".join(
+        [
+            *map(render_finding, report.findings),
+            f"{report.rows} rows, {report.steps} steps, about {report.seconds / 60:.0f} min and {report.memory_gb:.1f} GB of memory",
+        ]
+    )
 
 
 def _render_settings(settings: dict[str, Any]) -> str:

@@ -26,6 +26,7 @@ HANDLERS = {
     RunKind.EVALUATE: "core.jobs.handlers:evaluate",
     RunKind.MAP: "core.jobs.handlers:draw_map",
     RunKind.RERANKER: "core.jobs.handlers:train_reranker",
+    RunKind.TAKE: "core.jobs.taking:take",
     RunKind.METER: "core.jobs.handlers:meter",
     RunKind.QUANTISE: "core.jobs.handlers:quantise",
     RunKind.REINDEX: "core.jobs.handlers:reindex_project",

@@ -7,17 +7,20 @@ Refuses: weights of the embedded default that are not the published ones, folder
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from core.model import ModelKind, ModelRecord, PairsmithError
 from core.retrieval.fingerprint import fingerprint_folder, hash_file
+from core.retrieval.hub import OnBytes, fetch_model
 from core.store import artefacts
 from core.workspace import Workspace
 
 EMBEDDED_DEFAULT = "embedded:all-MiniLM-L6-v2"
 EMBEDDED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 SUGGESTED_HUB_ID = "BAAI/bge-small-en-v1.5"
+WITHOUT_HUB = f"Use {EMBEDDED_DEFAULT}, which needs no network, or a local folder."
 _KNOWN_QUERY_PROMPTS = {"bge-": "Represent this sentence for searching relevant passages: "}
 """English bge models of version 1.5 were trained with this instruction before the query (their model cards)."""
 
@@ -57,25 +60,22 @@ def ensure_base_model(workspace: Workspace, project_id: str, reference: str) -> 
         return replace(artefacts.get_model(conn, project_id, record.id), location=record.location)
 
 
-def locate_model(reference: str) -> Path:
-    """The folder the model lies in; a hub model is fetched into the hub's own cache."""
+def locate_model(reference: str, *, instead: str = WITHOUT_HUB, on_bytes: OnBytes | None = None, check: Callable[[Path], None] | None = None) -> Path:
+    """The folder the model lies in; a hub model is fetched into the hub's own cache, as `fetch_model` has it."""
     if reference == EMBEDDED_DEFAULT:
         return _embedded_folder()
     folder = Path(reference).expanduser()
     if folder.is_dir():
         return folder.resolve()
-    if folder.is_absolute() or reference.startswith((".", "~")) or reference.count("/") != 1:
+    if not is_hub_id(reference):
         raise PairsmithError(f"There is no model folder {reference!r}. Give a folder, a hub id such as {SUGGESTED_HUB_ID}, or {EMBEDDED_DEFAULT}.")
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    return fetch_model(reference, instead=instead, on_bytes=on_bytes, check=check)
 
-    try:
-        return Path(snapshot_download(reference, ignore_patterns=["*.onnx", "*.bin", "*.h5", "*.ot", "*.msgpack", "openvino/*", "onnx/*"]))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
-        raise PairsmithError(
-            f"The model {reference!r} cannot be fetched: no model hub answers, and it is not in the local cache. "
-            f"Use {EMBEDDED_DEFAULT}, which needs no network, or a local folder."
-        ) from error
+
+def is_hub_id(reference: str) -> bool:
+    """Whether it has the form of a hub id, owner/name, and no folder here has that name: such a model may have to be fetched first."""
+    folder = Path(reference).expanduser()
+    return not (folder.is_dir() or folder.is_absolute() or reference.startswith((".", "~"))) and reference.count("/") == 1
 
 
 def _embedded_folder() -> Path:

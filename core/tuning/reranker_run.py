@@ -18,6 +18,7 @@ from core.evaluation.measures import PRIMARY, average, score_ranking
 from core.evaluation.significance import compare_scores
 from core.model import Document, Evaluation, ModelRecord, PairsmithError, Part
 from core.retrieval.encoder import embed_anchors, embed_documents
+from core.retrieval.hub import tell_megabytes
 from core.retrieval.models import ensure_base_model
 from core.retrieval.ranking import search_dense
 from core.retrieval.reranker import Reranker
@@ -27,9 +28,10 @@ from core.tuning.cost import read_peak_gb
 from core.tuning.dataset import list_lessons
 from core.tuning.fixed import fix_snapshot
 from core.tuning.reranker_config import RerankerConfig
+from core.tuning.reranker_pairs import list_pairs
 from core.tuning.save import Provenance, save_reranker
 from core.tuning.speaker import Speaker, hear
-from core.tuning.train_reranker import Lists, TrainedReranker, describe_training, list_pairs, rerank, train_cross_encoder
+from core.tuning.train_reranker import Lists, TrainedReranker, describe_training, rerank, train_cross_encoder
 from core.tuning.trainer import TrainingStopped
 from core.workspace import CHECKPOINTS, Workspace
 
@@ -48,7 +50,9 @@ def run_reranker_training(workspace: Workspace, project_id: str, run_id: str, se
     embed_documents(workspace, base, documents, on_progress=lambda step, total: speaker.report(step, total, "Encoding documents"))
     twins = ensure_twins(workspace, project_id, base)
     snapshot = fix_snapshot(workspace, project_id, folder)
-    start = take_reranker(workspace, project_id, find_reranker(workspace, project_id, config.start)) if config.start else base
+    start = base
+    if config.start:
+        start = take_reranker(workspace, project_id, find_reranker(workspace, project_id, config.start), tell_megabytes(speaker.report))
     pairs = list_pairs(list_lessons(snapshot, config.min_grade, twins).lessons, snapshot.contents)
     dev, test = (_find_lists(workspace, base, documents, snapshot, part, config.depth) for part in (Part.DEV, Part.TEST))
     speaker.stage("Measuring the base model")

@@ -1,7 +1,6 @@
 """Training a cross-encoder: binary cross-entropy on pairs that people judged, the best checkpoint chosen by the development anchors it puts in order.
 
-Refuses pairs of one kind only: from answers alone it learns to say yes. Invariant: the same pairs, start and configuration give the same weights, killed in
-between or not.
+Refuses development lists without an answer. Invariant: the same pairs, start and configuration give the same weights, killed in between or not.
 """
 
 from __future__ import annotations
@@ -24,18 +23,9 @@ from sentence_transformers.cross_encoder.losses import BinaryCrossEntropyLoss
 from core.evaluation.measures import PRIMARY, Qrels, Ranking, average, score_ranking
 from core.model import PairsmithError
 from core.retrieval.reranker import Reranker
-from core.tuning.dataset import Lesson
 from core.tuning.reranker_config import RerankerConfig
+from core.tuning.reranker_pairs import Pair
 from core.tuning.trainer import DEV_METRIC, BareCheckpoints, OnBegin, OnStep, Watch, list_arguments, run_trainer
-
-
-@dataclass(frozen=True)
-class Pair:
-    """An anchor with a document that somebody judged: whether it answers."""
-
-    anchor: str
-    document: str
-    answers: bool
 
 
 @dataclass(frozen=True)
@@ -60,27 +50,10 @@ class TrainedReranker:
     """Development NDCG@5 of the first search, which it must beat."""
     steps: int
     seconds: float
+    pairs_per_s: float
+    """Pairs a second through a training step, measuring not counted."""
     stopped: bool
     stopped_early: bool
-
-
-def list_pairs(lessons: Sequence[Lesson], contents: Mapping[str, str]) -> list[Pair]:
-    """Each judged pair of the lessons once: an anchor's answers, then all its reviewed negatives. `contents`: text by document id.
-
-    Raises `PairsmithError` where answers or reviewed negatives are missing.
-    """
-    found: dict[Pair, None] = {}
-    for lesson in lessons:
-        for answers, document_ids in ((True, lesson.chosen), (False, lesson.reviewed)):
-            found.update(dict.fromkeys(Pair(lesson.anchor.text, contents[document_id], answers) for document_id in document_ids))
-    if not found:
-        raise PairsmithError("There is nothing to train on: no anchor of the training part has an answer. Label answers on the label page first.")
-    if all(pair.answers for pair in found):
-        raise PairsmithError(
-            f"There are {len(found)} answers of training anchors, but no reviewed hard negative: from answers alone a cross-encoder learns to say yes to all. "
-            "Review negatives first."
-        )
-    return list(found)
 
 
 def rerank(reranker: Reranker, lists: Lists) -> Ranking:
@@ -102,8 +75,13 @@ def train_cross_encoder(
     """Train the cross-encoder of `reference`, a folder or a hub id, going on from the newest checkpoint in `work` where there is one.
 
     Told to stop by `on_step`, it gives back the best checkpoint so far. Raises `TrainingStopped` where there is none yet, `PairsmithError` when the loss stops
-    being a number.
+    being a number, or no list in `dev` holds an answer: every order is then as good as any other, and no checkpoint could be chosen.
     """
+    if not any(dev.qrels.get(anchor_id, {}).get(item, 0) for anchor_id, found in dev.found.items() for item in found):
+        raise PairsmithError(
+            f"Of {len(dev.found)} development anchors none has an answer among the first {config.depth} documents that the base model finds, so there is "
+            "nothing to put in order. Look deeper (--depth), or tune the base model first."
+        )
     torch.manual_seed(config.seed)  # a head that the start does not have is made at random
     reranker = Reranker(reference)
     watch = Watch(on_begin, on_step, config.patience)
@@ -122,12 +100,15 @@ def train_cross_encoder(
     loss = BinaryCrossEntropyLoss(reranker.model)
     trainer = _Trainer(reranker.model, arguments, train_dataset=data, loss=loss, evaluator=_Evaluator(reranker, dev, watch), callbacks=[watch])
     run_trainer(trainer, watch, work)
+    seconds = time.monotonic() - began
+    learned = (trainer.state.global_step - watch.began_at) * len(pairs) * config.epochs / steps
     return TrainedReranker(
         model=reranker.model.eval(),
         best_dev=float(trainer.state.best_metric),
         first_dev=first_dev,
         steps=trainer.state.global_step,
-        seconds=time.monotonic() - began,
+        seconds=seconds,
+        pairs_per_s=learned / max(seconds - watch.evaluating_s, 1e-9),
         stopped=watch.stopped,
         stopped_early=watch.stopped_early,
     )
@@ -146,9 +127,10 @@ class _Evaluator(BaseEvaluator):  # type: ignore[misc]
         self._reranker, self._dev, self._watch = reranker, dev, watch
 
     def __call__(self, model: CrossEncoder, output_path: str | None = None, epoch: float = -1, steps: int = -1) -> dict[str, float]:
-        was_training = model.training
+        was_training, began = model.training, time.monotonic()
         value = _measure(self._dev, rerank(self._reranker, self._dev))
         model.train(was_training)
+        self._watch.evaluating_s += time.monotonic() - began
         self._watch.add_dev(steps, value)
         return {DEV_METRIC: value}
 
@@ -165,5 +147,6 @@ def describe_training(trained: TrainedReranker, pairs: Sequence[Pair]) -> dict[s
         "negatives": len(pairs) - answers,
         "steps": trained.steps,
         "seconds": trained.seconds,
+        "pairs_per_s": trained.pairs_per_s,
         "stopped_early": trained.stopped_early,
     }

@@ -6,9 +6,13 @@ import math
 
 import streamlit as st
 
+from core.tuning.checks import Checked
 from core.tuning.findings import Level
 from core.tuning.preflight import Preflight
 from pages._ui.text import escape_label
+
+LABEL = ("label.py", "Label answers")
+REVIEW = ("negatives.py", "Review negatives")
 
 
 def draw_counts(report: Preflight) -> None:
@@ -29,8 +33,8 @@ def draw_counts(report: Preflight) -> None:
         )
 
 
-def draw_findings(report: Preflight) -> None:
-    """Blocks and warnings in boxes, notes behind a click."""
+def draw_findings(report: Checked, *, next_page: tuple[str, str] = LABEL) -> None:
+    """Blocks and warnings in boxes, notes behind a click. `next_page`: file and words of the page that mends what stops it, once there are documents."""
     for item in report.findings:
         words = escape_label(f"{item.text} {item.action}".strip())
         if item.level == Level.BLOCK:
@@ -38,11 +42,8 @@ def draw_findings(report: Preflight) -> None:
         elif item.level == Level.WARN:
             st.warning(words, icon=":material/warning:")
     if report.blocks:
-        st.page_link(
-            "corpus.py" if not report.documents else "label.py",
-            label="Import documents" if not report.documents else "Label answers",
-            icon=":material/arrow_forward:",
-        )
+        file, words = next_page if report.documents else ("corpus.py", "Import documents")
+        st.page_link(file, label=words, icon=":material/arrow_forward:")
     notes = [item for item in report.findings if item.level == Level.NOTE and item.code != "power"]
     if notes:
         with st.expander(f"Good to know ({len(notes)})", icon=":material/info:"):

@@ -1,4 +1,4 @@
-"""Cross-encoders on the models page: training one on the reviewed pairs, taking one in, and what the newest training brought."""
+"""Cross-encoders on the models page: training one on the reviewed pairs, with what it would find, and what the newest training brought."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ import streamlit as st
 from core.evaluation.found import find_staleness
 from core.jobs.engine import LocalEngine
 from core.model import PairsmithError, Run, RunKind, RunStatus
-from core.retrieval.rerankers import SUGGESTED_HUB_ID, list_rerankers, take_reranker
+from core.retrieval.rerankers import list_rerankers
+from core.store import judgements, projects, runs
 from core.tuning.reranker_config import RerankerConfig
+from core.tuning.reranker_preflight import RerankerPreflight, run_reranker_preflight
 from pages._ui.page import Page
-from pages._ui.runs import latest_run, watch_run
+from pages._ui.preflight import LABEL, REVIEW, draw_findings
+from pages._ui.reranker_taking import draw_taking
+from pages._ui.runs import format_seconds, latest_run, watch_run
 from pages._ui.series import draw_series
 from pages._ui.text import escape_label
 from pages._ui.verdict_rule import say_stale
@@ -35,37 +39,50 @@ def draw_rerankers(page: Page) -> None:
             _draw_outcome(page, run)
     left, right = st.columns(2)
     with left.container(border=True, height="stretch"):
-        st.markdown("**Train one on the reviewed pairs**")
-        st.caption("From answers and reviewed hard negatives of the training anchors; development anchors choose its best moment.")
-        choices = {"": BASE, **{record.id: record.name for record in list_rerankers(page.workspace, page.project_id)}}
-        st.selectbox("Begin from", list(choices), format_func=choices.__getitem__, key="reranker_start")
-        is_going = run is not None and not run.status.is_over
-        st.button("Train", key="reranker_train", icon=":material/play_arrow:", disabled=is_going, on_click=_start, args=(page,))
+        _draw_training(page, is_going=run is not None and not run.status.is_over)
     with right.container(border=True, height="stretch"):
-        st.markdown("**Take one in**")
-        st.caption("It is then listed here, offered as a beginning, and found by its name wherever a reranker is asked for.")
-        st.text_input("Folder or hub id", key="reranker_reference", placeholder=SUGGESTED_HUB_ID)
-        st.button("Take in", key="reranker_take", icon=":material/add:", on_click=_take, args=(page,))
+        draw_taking(page)
+
+
+def _draw_training(page: Page, *, is_going: bool) -> None:
+    """What a training would begin from, find and take, and the button that starts it."""
+    st.markdown("**Train one on the reviewed pairs**")
+    st.caption("From answers and reviewed hard negatives of the training anchors; development anchors choose its best moment.")
+    choices = {"": BASE, **{record.id: record.name for record in list_rerankers(page.workspace, page.project_id)}}
+    start = st.selectbox("Begin from", list(choices), format_func=choices.__getitem__, key="reranker_start")
+    report = _check(page, str(start))
+    if report.answers and report.negatives:
+        st.caption(
+            f"{report.answers:,} answers and {report.negatives:,} reviewed negatives to learn from, {report.dev:,} development and {report.test:,} held-out "
+            f"anchors. {report.steps:,} steps, about {format_seconds(report.seconds)}, about {report.memory_gb:.1f} GB of memory."
+        )
+    draw_findings(report, next_page=REVIEW if any(item.code == "no_negatives" for item in report.blocks) else LABEL)
+    blocked = is_going or bool(report.blocks)
+    st.button("Train", key="reranker_train", icon=":material/play_arrow:", disabled=blocked, on_click=None if blocked else _start, args=(page,))
+
+
+@st.cache_data(max_entries=32, show_spinner="Looking at the data …")
+def _check_once(_page: Page, home: str, project_id: str, state: tuple[object, ...], start: str) -> RerankerPreflight:
+    return run_reranker_preflight(_page.workspace, project_id, RerankerConfig(start=start))
+
+
+def _check(page: Page, start: str) -> RerankerPreflight:
+    """What a training would find now, looked at once for each state of the judgements, the corpus and the runs that say how fast it is."""
+    with page.workspace.store.read() as conn:
+        project = projects.get_project(conn, page.project_id)
+        done = [runs.newest_success(conn, page.project_id, kind) for kind in (RunKind.RERANKER, RunKind.EMBED, RunKind.MINE, RunKind.TUNE)]
+        state = (judgements.last_seq(conn, page.project_id), project.corpus_revision, project.anchor_revision, *[run.id if run else "" for run in done])
+    return _check_once(page, str(page.workspace.home), page.project_id, state, start)
 
 
 def _start(page: Page) -> None:
     config = RerankerConfig(start=st.session_state["reranker_start"])
     try:
+        if blocks := _check(page, config.start).blocks:
+            raise PairsmithError(" ".join(f"{item.text} {item.action}" for item in blocks))
         LocalEngine(page.workspace).enqueue_alone(page.project_id, RunKind.RERANKER, config.to_json())
     except PairsmithError as error:
         st.session_state["reranker_refused"] = str(error)
-
-
-def _take(page: Page) -> None:
-    reference = st.session_state["reranker_reference"].strip()
-    try:
-        if not reference:
-            raise PairsmithError(f"Name the folder or the hub id of a cross-encoder, such as {SUGGESTED_HUB_ID}.")
-        take_reranker(page.workspace, page.project_id, reference)
-    except PairsmithError as error:
-        st.session_state["reranker_refused"] = str(error)
-    else:
-        st.session_state["reranker_reference"] = ""
 
 
 def _draw_live(run: Run) -> None:

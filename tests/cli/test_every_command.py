@@ -55,6 +55,7 @@ REPORTS: list[tuple[tuple[str, ...], set[str]]] = [
     (("agreement", "small", "--overlap", "0.2"), {"project", "judged_twice", "pairs", "ac1", "kappa", "disputes"}),
     (("stop", "small"), {"project"}),
     (("reranker", "list", "small"), {"project", "rerankers"}),
+    (("reranker", "preflight", "small"), {"project", "findings", "answers", "negatives", "cut_share", "steps", "seconds", "memory_gb", "can_run"}),
     (("history", "small", "--limit", "3"), {"project", "total", "events", "authors"}),
     (("snapshot", "take", "small"), {"id", "counts", "path", "whole"}),
     (("snapshot", "list", "small"), {"project", "snapshots"}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,14 @@ def test_a_model_that_cannot_be_loaded_says_so(tiny_model: Path, tmp_path: Path)
     record = dataclasses.replace(describe_model(str(tiny_model)), location=str(tmp_path))
     with pytest.raises(PairsmithError, match="cannot be loaded"):
         load_transformer(record)
+
+
+@pytest.mark.parametrize("content", [b"", b"not weights at all, but long enough to be read as a header"])
+def test_damaged_weights_are_said_with_the_models_name(tiny_model: Path, tmp_path: Path, content: bytes):
+    damaged = shutil.copytree(tiny_model, tmp_path / "damaged")
+    (damaged / "model.safetensors").write_bytes(content)
+    with pytest.raises(PairsmithError, match="The model 'damaged' cannot be loaded from"):
+        load_transformer(describe_model(str(damaged)))
 
 
 def test_embedding_loads_the_model_only_for_what_is_new(workspace: Workspace, small_project: str, tiny_model: Path):

@@ -24,8 +24,9 @@ from core.retrieval.rerankers import describe_reranker, find_reranker, list_rera
 from core.store import artefacts, corpus, judgements, runs
 from core.tuning.dataset import list_lessons
 from core.tuning.reranker_config import RerankerConfig
+from core.tuning.reranker_pairs import Pair, list_pairs
 from core.tuning.reranker_run import run_reranker_training
-from core.tuning.train_reranker import Lists, Pair, list_pairs, train_cross_encoder
+from core.tuning.train_reranker import Lists, train_cross_encoder
 from core.workspace import Workspace
 from tests.ml.test_tune_run import Ear, make_workspace, refuse_texts
 from tests.tiny_model import make_tiny_cross_encoder
@@ -66,6 +67,12 @@ def test_the_loss_falls_where_there_is_something_to_learn(cross_encoder: Path, t
     assert np.mean([value for _, value in series[:5]]) > 0.5
     assert np.mean([value for _, value in series[-5:]]) < 0.2
     assert done.best_dev == 1.0
+
+
+def test_where_no_development_list_holds_an_answer_nothing_is_trained(cross_encoder: Path, tmp_path: Path):
+    dev = Lists({"a": "What of it?"}, {"a": ["no"]}, {"no": "payment", "yes": "termination"}, {"a": {"yes": 3, "no": 0}})
+    with pytest.raises(PairsmithError, match="Of 1 development anchors none has an answer among the first 7 documents"):
+        train_cross_encoder(str(cross_encoder), [Pair("q", "d", True)], dev, RerankerConfig(depth=7), tmp_path / "work", lambda *_: None, lambda *_: True)
 
 
 def test_the_best_moment_on_development_anchors_is_kept(trained: list):

@@ -119,7 +119,7 @@ def test_a_worker_measures_after_a_batch_without_being_asked(sample: Workspace) 
     worker = start_worker(sample)
     try:
         answer_queue(sample, "contracts", read_oracle(CONTRACTS / "oracle.tsv"), limit=30)
-        deadline = time.monotonic() + 240
+        deadline = time.monotonic() + 400
         found: list[RunStatus] = []
         while time.monotonic() < deadline and found != [RunStatus.SUCCEEDED]:
             time.sleep(0.2)

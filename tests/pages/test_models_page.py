@@ -12,9 +12,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.ingest.export import render_pairs
-from core.model import ModelKind, ModelRecord, NotFound, RunKind, RunStatus, Snapshot
+from core.model import Judgement, Label, ModelKind, ModelRecord, NotFound, Progress, RunKind, RunStatus, Snapshot
 from core.release.model_zip import name_folder, zip_model
-from core.store import artefacts, runs
+from core.store import artefacts, judgements, runs
 from core.tuning.reranker_config import RerankerConfig
 from core.workspace import Workspace
 from pages._ui.text import escape_label
@@ -141,8 +141,17 @@ OUTCOME = {
 }
 
 
+def review(workspace: Workspace) -> None:
+    """Say of a document that answers nothing that it is no answer to any of ten questions."""
+    events = [Judgement(f"said-{n}", f"a{n}", "d22", Label.HARD_NEGATIVE, 0) for n in range(10)]
+    with workspace.store.write() as conn:
+        judgements.append_judgements(conn, "small", events)
+
+
 def test_a_cross_encoder_is_trained_from_here_and_one_at_a_time(open_screen: OpenScreen, workspace: Workspace, tuned_model: ModelRecord) -> None:
+    review(workspace)
     app = open_screen("models")
+    assert any("reviewed negatives to learn from" in item.value and "GB of memory" in item.value for item in app.caption)
     app.button(key="reranker_train").click().run()
     assert not app.exception
     with workspace.store.read() as conn:
@@ -151,7 +160,16 @@ def test_a_cross_encoder_is_trained_from_here_and_one_at_a_time(open_screen: Ope
     assert app.button(key="reranker_train").disabled
 
 
+def test_a_training_that_would_mean_nothing_is_stopped_with_what_to_do(open_screen: OpenScreen, tuned_model: ModelRecord) -> None:
+    app = open_screen("models")
+    assert not app.exception
+    assert any(escape_label("from answers alone a cross-encoder learns to say yes to all") in item.value for item in app.error)
+    assert app.button(key="reranker_train").disabled
+    assert any(link.label == "Review negatives" for link in app.get("page_link"))
+
+
 def test_a_finished_training_says_what_the_cross_encoder_adds(open_screen: OpenScreen, workspace: Workspace, tuned_model: ModelRecord) -> None:
+    review(workspace)
     with workspace.store.write() as conn:
         run_id = runs.add_run(conn, "small", RunKind.RERANKER, {})
         run = runs.claim_run(conn, "a-worker", lease_s=30)
@@ -194,3 +212,27 @@ def test_a_cross_encoder_is_taken_in_listed_and_offered_and_what_is_none_is_refu
     assert app.text_input(key="reranker_reference").value == ""
     assert app.dataframe[0].value[["Name", "Kind"]].to_numpy().tolist()[0] == ["cross", "Cross-encoder"]
     assert app.selectbox(key="reranker_start").options == ["The base model, with a new head", "cross"]
+
+
+def test_one_of_the_hub_is_fetched_by_a_run_that_the_page_shows(open_screen: OpenScreen, workspace: Workspace, tuned_model: ModelRecord) -> None:
+    """Once the page itself fetched it, and stood still until it was there."""
+    app = open_screen("models")
+    app.text_input(key="reranker_reference").set_value(" someone/reader ").run()
+    app.button(key="reranker_take").click().run()
+    assert not app.exception
+    assert app.text_input(key="reranker_reference").value == ""
+    with workspace.store.write() as conn:
+        (run,) = runs.list_runs(conn, "small", kind=RunKind.TAKE)
+        assert (run.status, run.config) == (RunStatus.QUEUED, {"reference": "someone/reader"})
+        claimed = runs.claim_run(conn, "a-worker", lease_s=30)
+        assert claimed is not None
+        runs.beat_run(conn, run.id, claimed.attempt, lease_s=30, progress=Progress(12, 87, "Fetching from the hub, in MB"))
+    app.run()
+    assert app.button(key="reranker_take").disabled
+    assert app.button(key=f"cancel-{run.id}").label == "Cancel"
+    assert any(item.value == escape_label("Newest fetch from the hub: someone/reader") for item in app.caption)
+    with workspace.store.write() as conn:
+        runs.finish_run(conn, run.id, claimed.attempt, RunStatus.FAILED, error="The model cannot be fetched: no model hub answers.")
+    app.run()
+    assert any("no model hub answers" in item.value for item in app.error)
+    assert not app.button(key="reranker_take").disabled
