@@ -19,7 +19,7 @@ SLOWER = {"mnrl": 1.0, "cached_mnrl": 2.2, "gist": 2.6}
 LOSSES = tuple(SLOWER)
 METHODS = ("whole", "adapter")
 """What is trained: the model, or one matrix on its query vectors."""
-MERGE_WEIGHTS = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+MERGE_WEIGHTS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 """Shares of the tuned weights that a blend is looked for among."""
 MIN_TRAIN_ANCHORS = 50
 """Below this, tuning a whole model mostly learns the few questions by heart."""
