@@ -44,9 +44,9 @@ def draw_anchors(page: Page, measured: Measured, base: ModelRecord, tuned: Model
             "Lists": [make_link(page, measured, row.text) for row in rows],
         }
     )
-    number_column = st.column_config.NumberColumn(format="%.3f", width="small", help="NDCG@5 of this anchor.")
+    number_column = st.column_config.NumberColumn(format="%.3f", help="NDCG@5 of this anchor.")
     config = {
-        "Anchor": st.column_config.TextColumn(width="large"),
+        "Anchor": st.column_config.TextColumn(width="medium"),
         first: number_column,
         second: number_column,
         "Difference": st.column_config.NumberColumn(format="%+.3f", width="small", help=f"{second} minus {first.lower()}."),

@@ -39,7 +39,7 @@ def draw_intervals(base: Interval, tuned: Interval, difference: Interval, *, mea
 
     `least`: the smallest gain that counts; the band between its negative and itself is shaded.
     """
-    figure = make_subplots(1, 2, subplot_titles=(measure, "Difference, tuned minus base"), horizontal_spacing=0.08)
+    figure = make_subplots(1, 2, subplot_titles=(measure, "Difference"), horizontal_spacing=0.08)
     for item, colour, symbol, column in ((tuned, VERMILLION, "diamond", 1), (base, BLUE, "circle", 1), (difference, GREEN, "square", 2)):
         bars = {"type": "data", "symmetric": False, "array": [item.high - item.value], "arrayminus": [item.value - item.low], "thickness": 2, "width": 7}
         hover = f"{item.name}: {item.value:.3f}<br>95 % interval {item.low:.3f} to {item.high:.3f}<extra></extra>"

@@ -13,6 +13,7 @@ from core.evaluation.verdict import FEW_JUDGED, MIN_GAIN
 from core.store.artefacts import Openings
 from pages._ui.charts import Interval, draw_intervals
 from pages._ui.outcome import Measured
+from pages._ui.text import escape_hover, escape_label
 
 STILL: dict[str, Any] = {"displaylogo": False, "displayModeBar": False}
 """Chart settings where there is nothing to zoom into."""
@@ -48,8 +49,9 @@ def draw_figures(measured: Measured) -> None:
         (columns[2], "Difference", difference["gain"], (difference["low"], difference["high"]), "+.3f"),
     ):
         column.metric(title, f"{value:{form}}", f"{low:{form}} to {high:{form}}", delta_color="off", delta_arrow="off", border=True)
-    marks = [Interval(first, base[PRIMARY], *base["interval"]), Interval(second, tuned[PRIMARY], *tuned["interval"])]
-    change = Interval(f"{second} minus {first.lower()}", difference["gain"], difference["low"], difference["high"])
+    named = [escape_hover(title, 40) for title in measured.titles]
+    marks = [Interval(named[0], base[PRIMARY], *base["interval"]), Interval(named[1], tuned[PRIMARY], *tuned["interval"])]
+    change = Interval(f"{named[1]} minus {named[0].lower()}", difference["gain"], difference["low"], difference["high"])
     alt = f"{name} {base[PRIMARY]:.3f} with {first}, {tuned[PRIMARY]:.3f} with {second}; the difference lies between {change.low:+.3f} and {change.high:+.3f}"
     st.plotly_chart(draw_intervals(*marks, change, measure=name, least=MIN_GAIN), key="intervals", config=STILL, alt=alt)
     st.caption(f"Lines and the ranges above are 95 % intervals. The shaded band is a difference under {MIN_GAIN}, too small to notice in use.")
@@ -64,29 +66,38 @@ def draw_figures(measured: Measured) -> None:
 
 
 def draw_columns(test: Mapping[str, Any]) -> None:
-    """Every system a column, every measure, cost and comparison a row."""
+    """Every system a column, every measure, cost and comparison a row; what the rows say is told below."""
     systems = {item["system"]: item for item in test["systems"]}
     against = {item["system"]: item for item in test["comparisons"]}
     rows: dict[str, list[str]] = {}
+    told: dict[str, str] = {}
     for key, (label, words) in MEASURES.items():
         if any(key in item for item in systems.values()):
-            rows[label] = [*(_say(item.get(key), lambda value: f"{value:.3f}") for item in systems.values()), words]
+            rows[label], told[label] = [_say(item.get(key), lambda value: f"{value:.3f}") for item in systems.values()], words
     family = f" Adjusted for {len(against)} comparisons (Holm)." if len(against) > 1 else ""
-    told = [against.get(name) for name in systems]
-    rows["Change in NDCG@5"] = [*("—" if item is None else f"{item['difference']['gain']:+.3f}" for item in told), "Against the reference."]
-    bounds = ["—" if item is None else f"{item['difference']['low']:+.3f} to {item['difference']['high']:+.3f}" for item in told]
-    rows["95 % interval"] = [*bounds, "Of the change. Where it holds 0, chance may be all there is."]
-    rows["p-value"] = [*("—" if item is None else _say_p(item["adjusted_p"]) for item in told), f"How often chance alone gives as large a change.{family}"]
-    wins = ["—" if item is None else " · ".join(str(item["difference"][key]) for key in ("wins", "ties", "losses")) for item in told]
-    rows["Better · same · worse"] = [*wins, "Anchors."]
-    rows["Verdict"] = [*("Reference" if item is None else item["verdict"]["title"] for item in told), "By the rule below."]
+    compared = [against.get(name) for name in systems]
+    for label, words, say in (
+        ("Change in NDCG@5", "Against the reference.", lambda item: f"{item['difference']['gain']:+.3f}"),
+        (
+            "95 % interval",
+            "Of the change. Where it holds 0, chance may be all there is.",
+            lambda item: f"{item['difference']['low']:+.3f} to {item['difference']['high']:+.3f}",
+        ),
+        ("p-value", f"How often chance alone gives as large a change.{family}", lambda item: _say_p(item["adjusted_p"])),
+        ("Better · same · worse", "Anchors.", lambda item: " · ".join(str(item["difference"][key]) for key in ("wins", "ties", "losses"))),
+        ("Verdict", "By the rule above. A dash is the reference.", lambda item: item["verdict"]["title"]),
+    ):
+        rows[label], told[label] = ["—" if item is None else say(item) for item in compared], words
     for key, (label, words, form) in COSTS.items():
         if any(item.get(key) is not None for item in systems.values()):
-            rows[label] = [*(_say(item.get(key), form) for item in systems.values()), words]
+            rows[label], told[label] = [_say(item.get(key), form) for item in systems.values()], words
     titles = _make_unique([item["title"] for item in systems.values()])
-    table = pd.DataFrame(rows.values(), index=pd.Index(list(rows)), columns=[*titles, "What it says"])
-    config = {"What it says": st.column_config.TextColumn(width="large")}
+    table = pd.DataFrame(rows.values(), index=pd.Index(list(rows)), columns=titles)
+    config = {title: st.column_config.TextColumn(width=150) for title in titles}
     st.dataframe(table, column_config=config, height="content", alt="Every system a column, every measure a row")
+    with st.expander("What the rows say", icon=":material/help:"):
+        for label, words in told.items():
+            st.markdown(f"**{escape_label(label)}** — {escape_label(words)}")
     for item in systems.values():
         for note in item.get("notes", ()):
             st.text(f"{item['title']}: {note}")
@@ -131,6 +142,6 @@ def draw_grounds(test: Mapping[str, Any], openings: Openings) -> None:
         cells.append(("General knowledge", f"{guard['base']:.3f} → {guard['tuned']:.3f}", text))
     text = "How often the held-out anchors were opened to measure a tuned model, this one or another. One is best: the best of several looks is partly luck."
     cells.append(("Looks at the held-out part", f"{openings.looks} by {openings.models} models" if openings.models > 1 else str(openings.looks), text))
-    for start in range(0, len(cells), 3):
-        for column, (label, value, text) in zip(st.columns(3), cells[start : start + 3], strict=False):
-            column.metric(label, value, help=text)
+    with st.container(horizontal=True, gap="medium"):
+        for label, value, text in cells:
+            st.metric(label, value, help=text, width="content")

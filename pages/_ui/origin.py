@@ -27,7 +27,7 @@ def draw_origin(page: Page, measured: Measured) -> None:
     rows = {
         "Run": run.id,
         "Measured": datetime.fromtimestamp(run.finished_at or run.created_at, UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "Anchors": f"{facts.get('anchors', '—')} of the {facts.get('part', 'test')} part, in {facts.get('groups', '—')} unrelated groups",
+        "Anchors": f"{facts.get('anchors', '—')} of the {facts.get('part', 'test')} part in {facts.get('groups', '—')} unrelated groups",
         "Documents": facts.get("documents", "—"),
         "Judgements": f"{facts.get('grades', '—')} on these anchors; snapshot {str(facts.get('snapshot_id', '—'))[:12]}",
         "Last judgement known": facts.get("last_seq", "—"),
@@ -40,7 +40,8 @@ def draw_origin(page: Page, measured: Measured) -> None:
         **{f"Version of {name}": value for name, value in facts.get("versions", {}).items()},
     }
     table = pd.DataFrame({"What": list(rows), "Value": [_say(value) for value in rows.values()]})
-    st.dataframe(table, hide_index=True, height="content", alt="What the figures were measured on and how")
+    config = {"What": st.column_config.TextColumn(width=200)}
+    st.dataframe(table, hide_index=True, column_config=config, height="content", alt="What the figures were measured on and how")
     st.caption(f"The same on the command line: pairsmith compare {page.project_id} --run {run.id}")
     with st.container(horizontal=True):
         _offer_files(page, measured)

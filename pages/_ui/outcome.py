@@ -77,7 +77,8 @@ def _say_openings(openings: artefacts.Openings) -> None:
     """What many looks at the same held-out anchors do to a figure; nothing after the first look."""
     if openings.models > 1:
         st.caption(
-            f":material/visibility: {openings.models} tuned models were measured on these held-out anchors, {openings.looks} looks in all. The best of several "
+            f":material/visibility: {openings.models} tuned models were measured on these held-out anchors, in {openings.looks} "
+            f"{'look' if openings.looks == 1 else 'looks'}. The best of several "
             "looks better than it is, as part of its lead is luck: label new anchors before you release one that was picked this way."
         )
     elif openings.looks > 1:

@@ -26,13 +26,20 @@ def draw_slices(page: Page, measured: Measured) -> None:
         return
     first, second = measured.titles
     rows = [
-        {"Value": item.value, "Anchors": item.n, first: item.base, second: item.tuned, "Difference": item.gain, "Low": item.low, "High": item.high}
+        {
+            "Value": item.value,
+            "Anchors": item.n,
+            first: item.base,
+            second: item.tuned,
+            "Difference": item.gain,
+            "95 % interval": f"{item.low:+.3f} to {item.high:+.3f}",
+        }
         for item in slices
     ]
-    number = st.column_config.NumberColumn(format="%.3f", width="small")
+    number = st.column_config.NumberColumn(format="%.3f")
     change = st.column_config.NumberColumn(format="%+.3f", width="small")
-    bound = st.column_config.NumberColumn(format="%+.3f", width="small", help="Bounds of the 95 % interval of the difference.")
-    config = {first: number, second: number, "Difference": change, "Low": bound, "High": bound}
+    bounds = st.column_config.TextColumn(help="Of the difference: how far chance alone could move it.")
+    config = {first: number, second: number, "Difference": change, "95 % interval": bounds}
     st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=config, alt="Slices with NDCG@5 under both systems, the largest loss first")
     few = sum(item.n < FEW for item in slices)
     st.caption(

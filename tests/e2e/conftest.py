@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from core.jobs.engine import start_worker
 from core.model import Anchor, Candidate, CandidateStatus, Document, Judgement, Label, Source
 from core.settings import Settings
 from core.store import candidates, corpus, judgements, open_store, projects
@@ -61,6 +63,15 @@ def home_store(tmp_path: Path) -> Iterator[Workspace]:
     store = open_store(settings.url)
     yield Workspace(settings, store)
     store.close()
+
+
+@pytest.fixture
+def worker(home_store: Workspace) -> Iterator[subprocess.Popen[bytes]]:
+    """A worker of the home, ended after the test."""
+    process = start_worker(home_store)
+    yield process
+    process.terminate()
+    process.wait(timeout=30)
 
 
 QUEUE_PROJECT = "queue"

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from core.jobs.engine import start_worker
 from core.model import Anchor, Document, Judgement, Label, ModelKind, RunKind, RunStatus, Source
 from core.store import artefacts, corpus, judgements, projects, runs
 from core.workspace import Workspace
@@ -18,15 +17,6 @@ from tests.servers import Server
 
 TOPICS = ["termination", "assignment", "liability", "insurance", "audit", "payment", "interest", "renewal", "warranty", "delivery", "notice", "confidence"]
 LIMIT_MS = 240_000
-
-
-@pytest.fixture
-def worker(home_store: Workspace) -> Iterator[subprocess.Popen[bytes]]:
-    """A worker of the home, ended after the test."""
-    process = start_worker(home_store)
-    yield process
-    process.terminate()
-    process.wait(timeout=30)
 
 
 @pytest.fixture
