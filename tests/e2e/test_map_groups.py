@@ -40,8 +40,9 @@ def test_a_search_marks_what_it_finds_and_hostile_text_stays_text(tab: Page, ser
     tab.goto(f"{serve().url}/map?project={QUEUE_PROJECT}")
     names = tab.locator(".js-plotly-plot .legendtext")
     expect(names.filter(has_text="<img src=x").first).to_be_visible(timeout=120_000)  # the field that colours the map; drawn in software it can be slow
-    tab.get_by_label("Highlight documents about").fill("right answer")
-    tab.get_by_label("Highlight documents about").press("Enter")
+    search = tab.get_by_role("textbox", name="Highlight documents about")
+    search.fill("right answer")
+    search.press("Enter")
     expect(names.filter(has_text="Found by the search (6)")).to_be_visible(timeout=120_000)
     group = tab.locator("details").filter(has_text="came 2.5 times closer together")
     expect(group.locator("summary")).to_contain_text("Group 1: <img src=x>, **bold** — 3 documents")
