@@ -112,3 +112,4 @@ def share_axes(figure: go.Figure, places: NDArray[np.float32]) -> None:
             mirror=True,
             linecolor=GREY,
         )
+    figure.update_layout(xaxis_matches=None, yaxis_matches=None)  # the first axis is what the others match

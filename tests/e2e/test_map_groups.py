@@ -39,10 +39,11 @@ def test_a_search_marks_what_it_finds_and_hostile_text_stays_text(tab: Page, ser
     tab.set_viewport_size({"width": 1280, "height": 2_400})
     tab.goto(f"{serve().url}/map?project={QUEUE_PROJECT}")
     names = tab.locator(".js-plotly-plot .legendtext")
-    expect(names.filter(has_text="<img src=x").first).to_be_visible()  # the field that colours the map
-    tab.get_by_label("Highlight documents about").fill("right answer")
-    tab.get_by_label("Highlight documents about").press("Enter")
-    expect(names.filter(has_text="Found by the search (6)")).to_be_visible()
+    expect(names.filter(has_text="<img src=x").first).to_be_visible(timeout=120_000)  # the field that colours the map; drawn in software it can be slow
+    search = tab.get_by_role("textbox", name="Highlight documents about")
+    search.fill("right answer")
+    search.press("Enter")
+    expect(names.filter(has_text="Found by the search (6)")).to_be_visible(timeout=120_000)
     group = tab.locator("details").filter(has_text="came 2.5 times closer together")
     expect(group.locator("summary")).to_contain_text("Group 1: <img src=x>, **bold** — 3 documents")
     expect(group.get_by_text(f"{HOSTILE} The right answer to question 1.", exact=True)).to_be_visible()

@@ -1,14 +1,13 @@
-"""Neighbours of many vectors: exact while that is cheap, approximate with their recall above."""
+"""Neighbours of few vectors, recall, and the control of random vectors; approximate neighbours are compiled first and tested in `tests/ml`."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from core.geometry import nearest
 from core.geometry.control import describe_random, make_random
-from core.geometry.nearest import find_approximate, find_neighbours, measure_recall
-from core.geometry.neighbours import Neighbours, find_exact
+from core.geometry.nearest import find_neighbours, measure_recall
+from core.geometry.neighbours import find_exact
 
 
 @pytest.fixture(scope="module")
@@ -16,36 +15,10 @@ def points() -> np.ndarray:
     return make_random(2_000, 12, seed=3)
 
 
-@pytest.fixture(scope="module")
-def approximate(points: np.ndarray) -> Neighbours:
-    return find_approximate(points)
-
-
 def test_few_vectors_have_exact_neighbours(points: np.ndarray) -> None:
     found, exact = find_neighbours(points), find_exact(points)
     assert found.recall == 1
     assert np.array_equal(found.rows, exact.rows)
-
-
-def test_many_vectors_have_approximate_ones(points: np.ndarray, approximate: Neighbours, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nearest, "EXACT_UP_TO", 1_999)
-    assert np.array_equal(find_neighbours(points).rows, approximate.rows)  # the seed gives the same graph again
-
-
-def test_approximate_neighbours_are_nearly_the_exact_ones_and_say_how_nearly(points: np.ndarray, approximate: Neighbours) -> None:
-    exact = find_exact(points)
-    shared = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(approximate.rows.tolist(), exact.rows.tolist(), strict=True)])
-    assert shared > 0.95
-    assert approximate.recall == pytest.approx(shared, abs=0.02)
-    assert approximate.radius == pytest.approx(exact.radius, abs=0.01)
-
-
-def test_no_vector_is_its_own_neighbour_even_among_copies_of_it() -> None:
-    points = np.vstack([np.repeat(make_random(1, 12), 40, axis=0), make_random(500, 12, seed=1)])
-    found = find_approximate(points)
-    assert found.rows.shape == (540, 10)
-    assert not (found.rows == np.arange(540)[:, None]).any()
-    assert found.distances[:40].max() < 1e-5
 
 
 def test_recall_is_the_share_of_the_true_nearest(points: np.ndarray) -> None:
