@@ -67,6 +67,7 @@ class Milvus(MilvusReader, SizeUnknown):
         self.is_served = "://" in place
         client = MilvusClient(place, token=key, timeout=_TIMEOUT_S) if self.is_served else _FILES.open(_name_file(place))
         super().__init__(client, alias)
+        self._is_open = True
 
     def list_names(self) -> list[str]:
         """The versions there are, finished or not."""
@@ -135,7 +136,10 @@ class Milvus(MilvusReader, SizeUnknown):
         return None
 
     def close(self) -> None:
-        """Let go of the connection, and of the file."""
+        """Let go of the connection, and of the file, once."""
+        if not self._is_open:
+            return
+        self._is_open = False
         if self.is_served:
             self.client.close()
         else:

@@ -28,12 +28,12 @@ from core.retrieval.encoder import Encoder
 from core.retrieval.fingerprint import fingerprint_folder
 from core.retrieval.models import EMBEDDED_DEFAULT, describe_model
 from core.store import artefacts, corpus, runs
-from core.tuning.config import TuneConfig
 from core.tuning.generic import read_generic
 from core.tuning.tune_run import run_tuning
 from core.workspace import Workspace
 from tests.ml.release.conftest import Quiet
 from tests.ml.release.hub_double import TOKEN, running_hub
+from tests.ml.release.test_adapter_release import make_adapter
 from tests.ml.test_tune_run import CONFIG, Ear, make_workspace
 from tests.servers import ROOT
 from tests.tiny_model import make_tiny_cross_encoder
@@ -70,7 +70,7 @@ def list_sentences(workspace: Workspace) -> list[bytes]:
 
 def find_sentences(workspace: Workspace, folder: Path) -> list[tuple[str, bytes]]:
     sentences = list_sentences(workspace)
-    assert len(sentences) > 2_000
+    assert len(sentences) > 1_500
     found = []
     for path in folder.rglob("*"):
         if path.is_file():
@@ -106,43 +106,41 @@ def test_what_a_trainer_leaves_behind_with_training_rows_in_it_stays_behind(made
     assert find_sentences(workspace, tmp_path / "model") == []
 
 
-def test_an_adapter_and_a_cross_encoder_leave_with_a_card_that_says_how_they_are_used(
-    made: Any, tiny_model: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    workspace, tuned, _ = made
-    with workspace.store.read() as conn:
-        base = artefacts.get_model(conn, "contracts", str(tuned.base_id))
+def test_an_adapter_leaves_with_its_two_sides_and_a_card_that_says_how_they_are_used(workspace: Workspace, old: ModelRecord, tmp_path: Path) -> None:
+    adapter = make_adapter(workspace, old, tmp_path / "made")
     with workspace.store.write() as conn:
-        run_id = runs.add_run(conn, "contracts", RunKind.TUNE, {"method": "adapter"})
+        run_id = runs.add_run(conn, "small", RunKind.TUNE, {"method": "adapter"})
         run = runs.claim_run(conn, "a-worker", lease_s=600)
         assert run is not None
-    result = run_tuning(workspace, "contracts", run_id, TuneConfig(method="adapter").to_json(), Ear())
-    with workspace.store.write() as conn:
-        runs.finish_run(conn, run_id, run.attempt, RunStatus.SUCCEEDED, result=result)
-        adapter = artefacts.get_model(conn, "contracts", result["model_id"])
-    export_model(workspace, "contracts", adapter, tmp_path / "adapter")
-    assert find_sentences(workspace, tmp_path / "adapter") == []
-    assert fingerprint_of(tmp_path / "adapter") == adapter.id
-    encode, encoder = encode_by(SentenceTransformer(str(tmp_path / "adapter")), tmp_path / "adapter"), Encoder(adapter)
-    np.testing.assert_allclose(encode(["Who pays?"], "query"), encoder.encode_queries(["Who pays?"]), atol=1e-6)
-    np.testing.assert_allclose(encode(["The buyer pays."], "document"), Encoder(base).encode(["The buyer pays."]), atol=1e-6)
-    card = (tmp_path / "adapter" / "README.md").read_text(encoding="utf-8")
+        runs.finish_run(conn, run_id, run.attempt, RunStatus.SUCCEEDED, result={"model_id": adapter.id, "train": {"rows": 1_234, "steps": 8}})
+    out = tmp_path / "model"
+    export_model(workspace, "small", ModelRecord(**vars(adapter) | {"run_id": run_id}), out)
+    assert fingerprint_of(out) == adapter.id
+    encode = encode_by(SentenceTransformer(str(out)), out)
+    np.testing.assert_allclose(encode(["Who pays?"], "query"), Encoder(adapter).encode_queries(["Who pays?"]), atol=1e-6)
+    np.testing.assert_allclose(encode(["The buyer pays."], "document"), Encoder(old).encode(["The buyer pays."]), atol=1e-6)
+    card = (out / "README.md").read_text(encoding="utf-8")
     for words in (
-        f"A query-side adapter fitted by Pairsmith on {base.name}",
+        "A query-side adapter fitted by Pairsmith on old model",
         "encode_query",
         "without what was learned",
-        f"rows: {result['train']['rows']:,}; steps",
+        "rows: 1,234; steps: 8",
+        "- method: adapter",
     ):
         assert words in card
-    reranker = make_tiny_cross_encoder(tmp_path_factory.mktemp("reranker") / "model", tiny_model)
-    record = ModelRecord(fingerprint_folder(reranker, max_length=64), "tiny reranker", ModelKind.RERANKER, str(reranker), 0, 64)
-    export_model(workspace, "contracts", record, tmp_path / "reranker")
-    card = (tmp_path / "reranker" / "README.md").read_text(encoding="utf-8")
+    assert not any(b"The parties agree on" in path.read_bytes() for path in out.rglob("*") if path.is_file())
+
+
+def test_a_cross_encoder_leaves_with_a_card_of_its_own_and_no_word_of_vectors(workspace: Workspace, old: ModelRecord, tiny_model: Path, tmp_path: Path) -> None:
+    made = make_tiny_cross_encoder(tmp_path / "made", tiny_model)
+    record = ModelRecord(fingerprint_folder(made, max_length=64), "tiny reranker", ModelKind.RERANKER, str(made), 0, 64)
+    export_model(workspace, "small", record, tmp_path / "model")
+    card = (tmp_path / "model" / "README.md").read_text(encoding="utf-8")
     assert "CrossEncoder(" in card
     assert "text-ranking" in card
     assert "cosine" not in card
-    assert not (tmp_path / "reranker" / CARD).exists()
-    assert len(CrossEncoder(str(tmp_path / "reranker")).predict([("a question", "a document")])) == 1
+    assert not (tmp_path / "model" / CARD).exists()
+    assert len(CrossEncoder(str(tmp_path / "model")).predict([("a question", "a document")])) == 1
 
 
 def test_the_zip_holds_the_same_files_in_one_folder(made: Any, tmp_path: Path) -> None:

@@ -15,7 +15,10 @@ import numpy as np
 import pytest
 
 from core.cli.data import export
-from core.model import ModelKind, ModelRecord, PairsmithError
+from core.jobs import handlers
+from core.jobs.child import HANDLERS
+from core.jobs.engine import LocalEngine
+from core.model import ModelKind, ModelRecord, PairsmithError, RunKind
 from core.release.card import describe_cost, write_card
 from core.release.guard import CARD, IndexRefused, fingerprint_of
 from core.release.model_zip import export_model, name_folder
@@ -23,9 +26,10 @@ from core.release.stores.faiss_files import FaissFiles
 from core.release.take_guard import write_guard
 from core.retrieval.encoder import Encoder
 from core.retrieval.fingerprint import ONNX_INT8
-from core.store import artefacts
+from core.store import artefacts, runs
 from core.tuning import quantise
 from core.workspace import Workspace
+from tests.ml.release.conftest import Quiet
 from tests.ml.release.test_failures import QUESTION, ask
 
 pytest.importorskip("onnx")
@@ -62,6 +66,18 @@ def test_it_is_a_model_of_its_own_whose_vectors_do_not_depend_on_their_neighbour
         card = json.loads(archive.read(f"{name_folder(made)}/{CARD}"))
     assert (len(set(names)), card["fingerprint"], card["int8"]["after"]) == (len(names), made.id, told["after"])
     assert quantise.quantise_model(workspace, "small", old.id, quantise.Form.ONNX)["id"] == made.id
+
+
+@pytest.mark.usefixtures("lenient")
+def test_a_run_makes_it_as_the_page_asks(workspace: Workspace, old: ModelRecord) -> None:
+    LocalEngine(workspace).enqueue_alone("small", RunKind.QUANTISE, {"system": old.id, "form": "onnx"})
+    with workspace.store.write() as conn:
+        run = runs.claim_run(conn, "a-worker", lease_s=600)
+    assert run is not None
+    assert HANDLERS[run.kind] == "core.jobs.handlers:quantise"
+    result = handlers.quantise(workspace, run, Quiet())  # type: ignore[arg-type]
+    with workspace.store.read() as conn:
+        assert artefacts.get_model(conn, "small", result["id"]).kind == ModelKind.INT8
 
 
 def test_one_that_loses_too_much_is_refused_and_leaves_nothing(

@@ -100,6 +100,7 @@ def test_a_milvus_file_is_let_go_by_its_last_user_and_told_where_another_process
     first, second = open_store(target, Settings()), open_store(target, Settings())
     fill(first)
     first.close()
+    first.close()
     assert second.count(OLD) == 20
     second.close()
     with (tmp_path / "index.db" / "LOCK").open("r+b") as held:
