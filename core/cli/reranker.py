@@ -58,7 +58,8 @@ def preflight(
     """Say what the training of a cross-encoder would find: counts, leaks, contradictions, cut pairs, cost; what stops it and what weakens it."""
     report = run_reranker_preflight(open_project(project), project, RerankerConfig(start=start or ""), tokens=tokens)
     counted = f"{report.answers} answers and {report.negatives} reviewed negatives"
-    cost = f"{counted}, {report.steps} steps, about {report.seconds / 60:.0f} min and {report.memory_gb:.1f} GB of memory"
+    memory = f" and {report.memory_gb:.1f} GB of memory" if report.max_length else ""
+    cost = f"{counted}, {report.steps} steps, about {report.seconds / 60:.0f} min{memory}"
     Out(json).show({"project": project, **report.to_json()}, "\n".join([*map(render_finding, report.findings), cost]))
 
 

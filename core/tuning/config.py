@@ -162,5 +162,6 @@ def estimate_run(
     steps = math.ceil(rows / config.batch) * config.epochs
     trained = config.epochs * (pairs * (2 + config.negatives) + generic * 2) * SLOWER[config.loss] * config.seeds
     measured = min(documents, dev_anchors * NEAR) * (config.evaluations * config.seeds + 3 * config.merge)
-    encoded = measured + documents * (config.seeds + 1) + dev_anchors
+    whole = documents * (2 + (config.seeds if config.seeds > 1 else 0))  # before and after, and each seed on held-out anchors
+    encoded = measured + whole + dev_anchors
     return Estimate(rows, steps, trained / texts_per_s + encoded / (4 * texts_per_s) + 15.0)

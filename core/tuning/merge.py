@@ -67,7 +67,6 @@ def merge_with_base(
     base_guard = measure_encoder(Encoder(record, base))
     start = {name: tensor.detach().clone() for name, tensor in base.state_dict().items()}
     tuned = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
-    total = len(weights) + MEASURED
 
     def blend(weight: float) -> Encoder:
         _blend(model, start, tuned, weight)
@@ -76,13 +75,14 @@ def merge_with_base(
     points: list[MergePoint] = []
     for weight in weights:
         points.append(MergePoint(weight, measure_encoder(blend(weight)), tuned_dev if weight == 1 else None))
-        on_point(len(points), total)
+        on_point(len(points), len(weights) + MEASURED)
     kept = list_kept(points, base_guard) or [choose_weight(points, base_guard)]
-    for place, row in enumerate(sorted({*np.linspace(0, len(kept) - 1, MEASURED).round().astype(int).tolist()})):
+    rows = sorted({*np.linspace(0, len(kept) - 1, MEASURED).round().astype(int).tolist()})
+    for place, row in enumerate(rows):
         point = kept[row]
         if point.dev is None:
             points[points.index(point)] = replace(point, dev=measure_dev(blend(point.weight), dev))
-        on_point(len(weights) + place + 1, total)
+        on_point(len(weights) + place + 1, len(weights) + len(rows))
     chosen = choose_weight(points, base_guard)
     blend(chosen.weight)
     return chosen, points, base_guard

@@ -56,7 +56,7 @@ RECIPES = (
         "Some hundred questions",
         300,
         2_000,
-        TuneConfig(epochs=3, batch=64, mini_batch=32, loss="cached_mnrl", learning_rate=2e-5, negatives=3, evaluations=4),
+        TuneConfig(epochs=3, batch=64, mini_batch=32, loss="cached_mnrl", learning_rate=2e-5, negatives=3, evaluations=4, patience=2),
         "With more questions, larger batches set more documents against each other, and a lower rate is enough. The batch is worked through in halves, "
         "so that it needs no more memory.",
     ),

@@ -92,27 +92,39 @@ def run_tuning(workspace: Workspace, project_id: str, run_id: str, settings: Map
     }
     speaker.stage("Saving the model")
     now = time.time()
-    whole = save_tuned(workspace, made, trained.model, mark="unblended" if config.merge else "", now=now - 1 if config.merge else now)
+    record = whole = save_tuned(workspace, made, trained.model, mark="unblended" if config.merge else "", now=now - 1 if config.merge else now)
+    merge: dict[str, Any] | None = None
     try:
-        found = _finish(workspace, made, trained, material, whole, now, speaker)
+        if config.merge:
+            speaker.stage("Blending with the base model")
+            merge = _blend(made, trained, material, speaker)
+            record = save_tuned(workspace, made, trained.model, now=now)
+        found = _measure(workspace, made, trained, material, record, merge, speaker)
     except Exception:
         if speaker.was_cancelled:
-            _leave(made, whole, trained, speaker)
+            _leave(made, record, trained, merge, speaker)
         raise
-    return {"unblended_id": whole.id, "base_id": base.id, "snapshot_id": snapshot.id, "extras_id": extras.id, "train": train, **found}
+    made_from = {"unblended_id": whole.id, "base_id": base.id, "snapshot_id": snapshot.id, "extras_id": extras.id}
+    return {"model_id": record.id, "model_name": record.name, **made_from, "train": train, "merge": merge, **found}
 
 
-def _finish(
-    workspace: Workspace, made: Provenance[TuneConfig], trained: Trained, material: _Material, whole: ModelRecord, now: float, speaker: Speaker
+def _blend(made: Provenance[TuneConfig], trained: Trained, material: _Material, speaker: Speaker) -> dict[str, Any]:
+    """Leave the trained model at the share of its weights that does best, and say how it was found."""
+    chosen, points, base_guard = merge_with_base(made.base, trained.model, material.dev, speaker.report, tuned_dev=trained.best_dev)
+    found = {"weight": chosen.weight, "dev": chosen.dev, "guard": chosen.guard}
+    return {**found, "base_guard": base_guard, "points": [asdict(point) for point in points]}
+
+
+def _measure(
+    workspace: Workspace,
+    made: Provenance[TuneConfig],
+    trained: Trained,
+    material: _Material,
+    record: ModelRecord,
+    merge: Mapping[str, Any] | None,
+    speaker: Speaker,
 ) -> dict[str, Any]:
-    """What comes after the training: blending, further seeds, the verdict. `whole`: the model as it was trained."""
-    merge: dict[str, Any] | None = None
-    record = whole
-    if made.config.merge:
-        speaker.stage("Blending with the base model")
-        chosen, points, base_guard = merge_with_base(made.base, trained.model, material.dev, speaker.report, tuned_dev=trained.best_dev)
-        merge = {"weight": chosen.weight, "dev": chosen.dev, "guard": chosen.guard, "base_guard": base_guard, "points": [asdict(point) for point in points]}
-        record = save_tuned(workspace, made, trained.model, now=now)
+    """Further seeds, the verdict on `record`, and what it forgot."""
     seeds = _try_seeds(made, trained.model, material, merge, speaker)
     speaker.stage("Measuring on held-out anchors")
     spread = seeds["spread"] if seeds else None
@@ -120,10 +132,7 @@ def _finish(
         workspace, made.project_id, BASE, record.id, Part.TEST.value, run_id=made.run_id, on_progress=speaker.report, seed_spread=spread
     )
     return {
-        "model_id": record.id,
-        "model_name": record.name,
         "dev": {"base": trained.base_dev, "tuned": merge["dev"] if merge else trained.best_dev},
-        "merge": merge,
         "seeds": seeds,
         "forgetting": {"guard": dict(comparison.guard), "neighbours_kept": measure_neighbours_kept(workspace, made.base, record)},
         "test": comparison.to_json(),
@@ -143,12 +152,13 @@ def _keep_best(workspace: Workspace, made: Provenance[TuneConfig], trained: Trai
     note = f"The run was cancelled at step {trained.steps}; this is its best checkpoint until then, not blended and not measured on held-out anchors."
     mark = f"cancelled at step {trained.steps}"
     record = save_tuned(workspace, replace(made, notes=(*made.notes, note)), trained.model, mark=mark)
-    _leave(made, record, trained, speaker)
+    _leave(made, record, trained, None, speaker)
 
 
-def _leave(made: Provenance[TuneConfig], record: ModelRecord, trained: Trained, speaker: Speaker) -> NoReturn:
-    """End the run as cancelled, with the model it leaves."""
-    kept = {"step": trained.steps, "model_id": record.id, "model_name": record.name, "dev": {"base": trained.base_dev, "tuned": trained.best_dev}}
+def _leave(made: Provenance[TuneConfig], record: ModelRecord, trained: Trained, merge: Mapping[str, Any] | None, speaker: Speaker) -> NoReturn:
+    """End the run as cancelled, with the newest model it leaves."""
+    dev = {"base": trained.base_dev, "tuned": merge["dev"] if merge else trained.best_dev}
+    kept = {"step": trained.steps, "is_trained": not trained.stopped, "model_id": record.id, "model_name": record.name, "dev": dev}
     speaker.cancel({"cancelled": kept, "base_id": made.base.id, "snapshot_id": made.snapshot.id})
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from core.evaluation.verdict import MAX_FORGETTING
 from pages._ui.text import escape_label
 
 
@@ -39,16 +40,20 @@ def draw_after(result: Mapping[str, Any]) -> None:
 def draw_kept(result: Mapping[str, Any]) -> None:
     """What a cancelled run kept, or nothing."""
     if kept := result.get("cancelled"):
+        what = "The training had ended; its model was kept" if kept.get("is_trained") else f"Its best moment until step {kept['step']:,} was kept"
         st.success(
-            f"Its best moment until step {kept['step']:,} was kept as {escape_label(kept['model_name'])}: development NDCG@5 {kept['dev']['tuned']:.3f}, "
+            f"{what} as {escape_label(kept['model_name'])}: development NDCG@5 {kept['dev']['tuned']:.3f}, "
             f"base {kept['dev']['base']:.3f}. It was not measured on held-out anchors; the compare page does that when asked.",
             icon=":material/bookmark_added:",
         )
 
 
 def _draw_blend(blend: Mapping[str, Any]) -> None:
+    measured = sum(point["dev"] is not None for point in blend["points"])
+    forgets = blend["base_guard"] - blend["guard"]
+    how = f"the best of {measured} shares measured" if forgets <= MAX_FORGETTING + 1e-9 else "the share that forgets least, as none forgets little"
     st.caption(
-        f"{blend['weight']:.0%} of the tuned weights were blended with the base's, the best of those that forget little among {len(blend['points'])} shares: "
+        f"{blend['weight']:.0%} of the tuned weights were blended with the base's, {how}: "
         f"development NDCG@5 {blend['dev']:.3f}, on general questions {blend['guard']:.3f} (base {blend['base_guard']:.3f}). "
         "The model without blending was kept too."
     )

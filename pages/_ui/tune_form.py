@@ -107,7 +107,7 @@ def _draw_learning(default: TuneConfig, left: Any, right: Any) -> None:
         st.slider("Warm-up share", 0.0, 0.5, default.warmup, 0.05, key="knob_warmup", help=text)
         text = "How often development NDCG@5 is measured; the best of these moments becomes the model."
         st.number_input("Measurements on the way", 1, 100, default.evaluations, key="knob_evaluations", help=text)
-        text = "Ends the run after so many measurements without a new best. 0 goes on to the end."
+        text = "Ends the run after so many measurements without a new best. It can only where there are more measurements than this; 0 goes on to the end."
         st.number_input("Patience", 0, 100, default.patience, key="knob_patience", help=text)
     with right:
         text = (

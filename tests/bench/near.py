@@ -12,13 +12,13 @@ from pathlib import Path
 
 from core.model import Part
 from core.retrieval.encoder import Encoder, load_transformer
-from core.tuning.config import MERGE_WEIGHTS
 from core.tuning.dev import measure_dev, narrow, read_part
 from core.tuning.merge import blend_with_base
 from tests.bench.quality.prepare import Prepared, prepare
 from tests.bench.quality.trainings import model_folder
 
 NUMBERS = (5, 10, 20)
+SHARES = (0.4, 0.7, 1.0)
 
 
 def main() -> int:
@@ -36,14 +36,14 @@ def main() -> int:
 
 
 def print_collection(data: Prepared) -> None:
-    """The article's model, whose weights moved freely, blended with the base at every share."""
+    """The article's model, whose weights moved freely, blended with the base."""
     dev = read_part(data.snapshot, data.documents, Part.DEV)
     base = Encoder(data.base)
     questions, vectors = base.encode_queries(dev.anchors), base.encode([document.content for document in dev.documents], data.base.document_prompt)
     row_of = {document.id: row for row, document in enumerate(dev.documents)}
     sets = [narrow(dev, questions, vectors, nearest=number) for number in NUMBERS] + [dev]
     counts = ", ".join(f"{len(item.documents):,}" for item in sets)
-    for share in MERGE_WEIGHTS:
+    for share in SHARES:
         model = load_transformer(replace(data.base, location=str(model_folder(data, "article", 0))))
         blend_with_base(data.base, model, share)
         encoder = Encoder(data.base, model)

@@ -265,9 +265,10 @@ def test_a_run_that_is_cancelled_after_its_training_says_what_it_kept(stage: str
         with pytest.raises(InterruptedError):
             run_tuning(workspace, "contracts", "run1", {**CONFIG, "epochs": 1, "merge": True}, ear)
         with workspace.store.read() as conn:
-            kept = artefacts.get_model(conn, "contracts", ear.left["cancelled"]["model_id"])
+            kept, tuned = artefacts.get_model(conn, "contracts", ear.left["cancelled"]["model_id"]), artefacts.find_tuned(conn, "contracts")
         assert kept.name == ear.left["cancelled"]["model_name"]
-        assert "unblended" in kept.name
+        assert kept == tuned, "what is named is what `tuned` means from now on"
+        assert ("unblended" in kept.name) == (stage == "Blending with the base model")
         assert Path(kept.location).is_dir()
         assert ear.left["cancelled"]["step"] == ear.stages[[name for name, _, _ in ear.stages].index("Training")][1]
     finally:

@@ -46,6 +46,7 @@ def test_the_blend_lies_on_the_line_between_base_and_tuned(tmp_path: Path, tiny_
     chosen, points, base_guard = merge_with_base(record, other, dev, lambda step, total: seen.append((step, total)), weights=(0.25, 1.0))
     assert [point.weight for point in points] == [0.25, 1.0]
     assert seen[:2] == [(1, 2 + MEASURED), (2, 2 + MEASURED)]
+    assert seen[-1][0] == seen[-1][1]
     assert 0 <= base_guard <= 1
     for name, start in base.state_dict().items():
         assert torch.allclose(other.state_dict()[name].float(), torch.lerp(start.float(), tuned[name].float(), chosen.weight), atol=1e-6), name
