@@ -64,7 +64,7 @@ def test_from_tuning_to_a_verdict_a_query_side_by_side_and_two_maps(
     expect(tab.get_by_text("The parties agree on").first).to_be_visible()
     assert "q=What" in tab.url
 
-    tab.get_by_role("link", name="Map").click()
+    tab.get_by_role("link", name="Map", exact=True).click()
     tab.get_by_role("button", name="Draw the map").click()
     assert wait_for_run(home_store, RunKind.MAP).status == RunStatus.SUCCEEDED
     panels = tab.locator(".js-plotly-plot .annotation-text")

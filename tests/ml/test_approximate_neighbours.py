@@ -35,7 +35,8 @@ def test_approximate_neighbours_are_nearly_the_exact_ones_and_say_how_nearly(poi
     shared = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(approximate.rows.tolist(), exact.rows.tolist(), strict=True)])
     assert shared > 0.95
     assert approximate.recall == pytest.approx(shared, abs=0.02)
-    assert approximate.radius == pytest.approx(exact.radius, abs=0.01)
+    assert (approximate.radius >= exact.radius - 1e-4).all(), "a neighbour that was missed only lets the radius grow"
+    assert np.abs(approximate.radius - exact.radius).mean() < 0.001
 
 
 def test_no_vector_is_its_own_neighbour_even_among_copies_of_it() -> None:

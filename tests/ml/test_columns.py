@@ -169,7 +169,7 @@ def test_what_a_run_left_is_found_again_with_its_worst_anchors_its_slices_and_wh
         slice_scores(workspace, large_project, found, "document.nothing")
     with workspace.store.write() as conn:
         judgements.append_judgements(conn, large_project, [Judgement("later", "m1", "d5", Label.HARD_NEGATIVE)])
-    assert "1 judgements of the measured anchors changed" in find_comparison(workspace, large_project).stale[0]
+    assert "1 judgement of the measured anchors changed" in find_comparison(workspace, large_project).stale[0]
     with workspace.store.write() as conn:
         corpus.put_documents(conn, large_project, [Document("late", "A late document.")])
     assert "The documents changed since." in find_comparison(workspace, large_project).stale
