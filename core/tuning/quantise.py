@@ -22,7 +22,7 @@ from core.evaluation.systems import find_system
 from core.evaluation.vector_ndcg import score_vectors
 from core.model import ModelKind, PairsmithError, Part
 from core.retrieval.encoder import Encoder, embed_anchors, embed_documents, load_transformer
-from core.retrieval.fingerprint import CARD, ONNX_INT8, fingerprint_folder
+from core.retrieval.fingerprint import CARD, ONNX_INT8, TOKENIZER, fingerprint_folder
 from core.retrieval.onnx_graph import INSTALL as INSTALL_ONNX
 from core.retrieval.onnx_graph import write_onnx
 from core.retrieval.openvino_encoder import INSTALL, INT8, OpenVinoEncoder, import_nncf
@@ -49,13 +49,15 @@ def quantise_model(
 ) -> dict[str, Any]:
     """Make and register the 8-bit form of a system's model. Returns its id and name with NDCG@5 before and after.
 
-    `on_progress(done, total)` hears of documents encoded. Raises `PairsmithError` without the extra, without development anchors to
-    measure on, and where the model loses too much.
+    `on_progress(done, total)` hears of documents encoded. Raises `PairsmithError` without the extra, for an ONNX graph of a model without
+    `tokenizer.json`, without development anchors to measure on, and where the model loses too much.
     """
     _require_extra(form)
     record = find_system(workspace, project_id, system)
     if record is None or record.kind in (ModelKind.INT8, ModelKind.ADAPTER):
         raise PairsmithError(f"{system!r} cannot be made an 8-bit model of. Name base, a tuned model or a model's id.")
+    if form == Form.ONNX and not (Path(record.location) / TOKENIZER).is_file():
+        raise PairsmithError(f"{record.name!r} has no {TOKENIZER} at the top of its folder, by which applications cut texts without torch. Use it as it is.")
     ensure_split(workspace, project_id)
     with workspace.store.read() as conn:
         documents = corpus.read_documents(conn, project_id)

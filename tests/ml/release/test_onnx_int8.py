@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,7 @@ from core.release.model_zip import export_model, name_folder
 from core.release.stores.faiss_files import FaissFiles
 from core.release.take_guard import write_guard
 from core.retrieval.encoder import Encoder
-from core.retrieval.fingerprint import ONNX_INT8
+from core.retrieval.fingerprint import ONNX_INT8, TOKENIZER
 from core.retrieval.vectors import open_cache
 from core.store import artefacts, runs
 from core.tuning import quantise
@@ -124,6 +126,25 @@ def test_made_again_it_says_the_new_figures_and_where_refused_keeps_its_vectors(
     with pytest.raises(PairsmithError, match="stays as it is"):
         make(workspace, old)
     assert len(open_cache(workspace, made)) == held > 0
+
+
+def test_a_model_whose_tokenizer_an_application_could_not_read_is_refused(workspace: Workspace, old: ModelRecord, tmp_path: Path) -> None:
+    shutil.copytree(old.location, tmp_path / "model", ignore=shutil.ignore_patterns(TOKENIZER))
+    with workspace.store.write() as conn:
+        artefacts.put_model(conn, "small", replace(old, id="d" * 64, location=str(tmp_path / "model")))
+    with pytest.raises(PairsmithError, match=r"'old model' has no tokenizer\.json at the top of its folder"):
+        quantise.quantise_model(workspace, "small", "d" * 64, quantise.Form.ONNX)
+
+
+@pytest.mark.parametrize("missing", [ONNX_INT8, TOKENIZER])
+def test_a_folder_without_graph_or_tokenizer_is_refused_with_what_to_do(missing: str, tmp_path: Path) -> None:
+    from core.release.guard.onnx import OnnxEncoder
+
+    (tmp_path / CARD).write_text(json.dumps({"query_prompt": "", "document_prompt": "", "max_length": 64, "precision": "float32"}), encoding="utf-8")
+    for name in {ONNX_INT8, TOKENIZER} - {missing}:
+        (tmp_path / name).touch()
+    with pytest.raises(IndexRefused, match=rf"has no {missing}\. Export the model with `pairsmith export .*--onnx-int8"):
+        OnnxEncoder(tmp_path)
 
 
 def test_without_the_extra_it_says_what_to_install(workspace: Workspace, old: ModelRecord, monkeypatch: pytest.MonkeyPatch) -> None:
