@@ -100,7 +100,7 @@ class FaissFiles(FilesReader):
                 os.fsync(stream.fileno())
 
     def drop(self, name: str) -> None:
-        """Delete a version: its name at once, so that a crash leaves nothing that looks like one. What an earlier crash left, maybe of that name, goes first."""
+        """Delete a version: its name at once, so that a crash leaves nothing that looks like one; what an earlier one left, maybe of that name, goes first."""
         self._clear_dropped()
         (self.root / name).rename(self.root / f"{_DROPPED}{name}")
         self._clear_dropped()
