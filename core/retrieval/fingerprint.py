@@ -14,6 +14,8 @@ CARD = "pairsmith.json"
 """In a model's folder: what programs are to know of it; it says how the model is used and changes nothing."""
 ONNX_INT8 = "onnx_int8.onnx"
 """In a model's folder: the whole model as a graph in 8 bits, where it was made so."""
+TOKENIZER = "tokenizer.json"
+"""In a model's folder: how texts are cut, as it is read without transformers."""
 _WEIGHTS = (".safetensors", ".bin", ".onnx", ".pt")
 _UNUSED = {"README.md", CARD, ".gitattributes", "data_config.json", "train_script.py", "training_args.bin"}
 _CARRIES_NO_MEANING = {"__version__", "_name_or_path", "transformers_version", "torch_dtype", "dtype", "architectures", "_attn_implementation_autoset"}

@@ -2,7 +2,7 @@
 
 Its graph is run by OpenVINO, or by onnxruntime, which applications without torch can take too. Refused where NDCG@5 on the development anchors falls by more
 than `MOST_LOST`, measured with documents and anchors both in 8 bits, as they will be used.
-Invariant: what is refused leaves nothing behind.
+Invariant: what is refused leaves nothing behind, and a form that was made before stays as it is.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
+import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from enum import StrEnum
@@ -21,7 +22,7 @@ from core.evaluation.systems import find_system
 from core.evaluation.vector_ndcg import score_vectors
 from core.model import ModelKind, PairsmithError, Part
 from core.retrieval.encoder import Encoder, embed_anchors, embed_documents, load_transformer
-from core.retrieval.fingerprint import CARD, ONNX_INT8, fingerprint_folder
+from core.retrieval.fingerprint import CARD, ONNX_INT8, TOKENIZER, fingerprint_folder
 from core.retrieval.onnx_graph import INSTALL as INSTALL_ONNX
 from core.retrieval.onnx_graph import write_onnx
 from core.retrieval.openvino_encoder import INSTALL, INT8, OpenVinoEncoder, import_nncf
@@ -48,13 +49,15 @@ def quantise_model(
 ) -> dict[str, Any]:
     """Make and register the 8-bit form of a system's model. Returns its id and name with NDCG@5 before and after.
 
-    `on_progress(done, total)` hears of documents encoded. Raises `PairsmithError` without the extra, without development anchors to
-    measure on, and where the model loses too much.
+    `on_progress(done, total)` hears of documents encoded. Raises `PairsmithError` without the extra, for an ONNX graph of a model without
+    `tokenizer.json`, without development anchors to measure on, and where the model loses too much.
     """
     _require_extra(form)
     record = find_system(workspace, project_id, system)
     if record is None or record.kind in (ModelKind.INT8, ModelKind.ADAPTER):
         raise PairsmithError(f"{system!r} cannot be made an 8-bit model of. Name base, a tuned model or a model's id.")
+    if form == Form.ONNX and not (Path(record.location) / TOKENIZER).is_file():
+        raise PairsmithError(f"{record.name!r} has no {TOKENIZER} at the top of its folder, by which applications cut texts without torch. Use it as it is.")
     ensure_split(workspace, project_id)
     with workspace.store.read() as conn:
         documents = corpus.read_documents(conn, project_id)
@@ -69,28 +72,30 @@ def quantise_model(
     before = float(score_vectors(embed_anchors(workspace, record, texts), embed_documents(workspace, record, documents), grades).mean())
     model = load_transformer(record)
     step = max(1, len(documents) // CALIBRATION)
-    unfinished = workspace.folder("models") / f".{record.id[:16]}-int8.unfinished"
-    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished = workspace.folder("models") / f".{record.id[:16]}-{form}-{uuid.uuid4().hex}.unfinished"  # another run may make the same
     try:
         shutil.copytree(record.location, unfinished, ignore=shutil.ignore_patterns(".*", "README.md"))
         _write_graph(form, model, [record.document_prompt + document.content for document in documents[::step][:CALIBRATION]], unfinished)
         shape: dict[str, Any] = {"query_prompt": record.query_prompt, "document_prompt": record.document_prompt, "max_length": record.max_length}
         fingerprint = fingerprint_folder(unfinished, **shape, precision="int8")
+        target = Path(workspace.folder("models") / fingerprint[:32])
         name = f"{record.name} int8" + (" ONNX" if form == Form.ONNX else "")
         made = replace(record, id=fingerprint, name=name, kind=ModelKind.INT8, location=str(unfinished), base_id=record.id, created_at=time.time())
         encoder = Encoder(made, model)
         vectors = embed_documents(workspace, made, documents, encoder=encoder, on_progress=on_progress)
         after = float(score_vectors(encoder.encode_queries(texts), vectors, grades).mean())
         if before - after > MOST_LOST:
-            shutil.rmtree(workspace.folder("vectors", fingerprint[:32]))
+            if not target.exists():
+                shutil.rmtree(workspace.folder("vectors", fingerprint[:32]))
             raise PairsmithError(
                 f"In 8 bits NDCG@5 on {len(asked)} development anchors falls from {before:.4f} to {after:.4f}, by more than {MOST_LOST}: "
                 f"{record.name!r} stays as it is. OpenVINO makes its vectors in float32 as well, where that is installed."
             )
         measured = {"before": before, "after": after, "anchors": len(asked)}
         (unfinished / CARD).write_text(json.dumps({"int8": measured}), encoding="utf-8")
-        target = Path(workspace.folder("models") / fingerprint[:32])
-        if not target.exists():
+        if target.exists():
+            (unfinished / CARD).replace(target / CARD)
+        else:
             unfinished.rename(target)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)

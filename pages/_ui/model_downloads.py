@@ -9,11 +9,12 @@ import streamlit as st
 
 from core.ingest.export import render_pairs
 from core.jobs.engine import LocalEngine
-from core.model import ModelKind, ModelRecord, PairsmithError, RunKind, RunStatus
+from core.model import ModelKind, ModelRecord, PairsmithError, Run, RunKind, RunStatus
 from core.release.card import describe_cost, write_release_files
 from core.release.model_zip import name_folder, zip_model
+from core.store import runs
 from pages._ui.page import Page
-from pages._ui.runs import latest_run, watch_run
+from pages._ui.runs import watch_run
 from pages._ui.text import escape_label
 
 SHORT = 12
@@ -76,7 +77,7 @@ def _draw_quantise(page: Page, record: ModelRecord) -> None:
     """Making the model's 8-bit form, where the extra that can is installed."""
     if not (find_spec("onnx") and find_spec("onnxruntime")):
         return
-    last = latest_run(page, RunKind.QUANTISE)
+    last = _latest_quantise(page, record.id)
     if last and (not last.status.is_over or last.status != RunStatus.SUCCEEDED):
         watch_run(page, last)
     if not last or last.status.is_over:
@@ -88,6 +89,13 @@ def _draw_quantise(page: Page, record: ModelRecord) -> None:
             key="quantise",
             help="The whole model as one ONNX graph that applications run without torch. Kept only where its NDCG@5 falls by no more than 0.005.",
         )
+
+
+def _latest_quantise(page: Page, model_id: str) -> Run | None:
+    """The newest run that was to make this model's 8-bit form."""
+    with page.workspace.store.read() as conn:
+        found = runs.list_runs(conn, page.project_id, kind=RunKind.QUANTISE)
+    return next((run for run in found if run.config.get("system") == model_id), None)
 
 
 def _start_quantise(page: Page, model_id: str) -> None:

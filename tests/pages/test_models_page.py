@@ -6,6 +6,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,27 @@ def test_the_8_bit_form_is_offered_only_where_its_extra_is_and_queued_once(
         queued = runs.list_runs(conn, "small", kind=RunKind.QUANTISE)
     assert [(run.status, run.config) for run in queued] == [(RunStatus.QUEUED, {"system": tuned_model.id, "form": "onnx"})]
     assert not [button for button in app.button if button.key == "quantise"]
+
+
+def test_a_failed_8_bit_form_is_told_under_its_own_model_only(
+    open_screen: OpenScreen, workspace: Workspace, tuned_model: ModelRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pages._ui.model_downloads.find_spec", lambda name: name)
+    other = replace(tuned_model, id="f" * 64, name="another", created_at=1.5)
+    with workspace.store.write() as conn:
+        artefacts.put_model(conn, "small", other)
+        run_id = runs.add_run(conn, "small", RunKind.QUANTISE, {"system": other.id, "form": "onnx"})
+        run = runs.claim_run(conn, "a-worker", lease_s=30)
+        assert run is not None
+        runs.finish_run(conn, run_id, run.attempt, RunStatus.FAILED, error="It loses too much.")
+    app = open_screen("models")
+    shown = []
+    for model in (tuned_model, other):
+        app.selectbox(key="model_to_take").select(model.id).run()
+        assert not app.exception
+        assert app.button(key="quantise")
+        shown.append([item.value for item in app.error if "loses too much" in item.value])
+    assert shown == [[], [escape_label("It loses too much.")]]
 
 
 def test_an_8_bit_model_can_be_taken_and_says_what_it_costs(open_screen: OpenScreen, workspace: Workspace, small_project: str, tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ from typing import Any
 from .manifest import Floats, is_version, rank
 
 FIELD, KEY, VECTOR, PROPERTY = "document", "key", "vector", "pairsmith"
+_IS_LOADED = 3
+"""`pymilvus.client.types.LoadState.Loaded`."""
 
 
 class MilvusReader:
@@ -44,9 +46,10 @@ class MilvusReader:
         return [rank([hit["entity"][FIELD] for hit in hits], [hit["distance"] for hit in hits], k) for hits in answers]
 
     def load(self, name: str) -> None:
-        """Have a version in memory: a file that was opened anew holds none there."""
+        """Have a version in memory: a file that was opened anew holds none there. Asked first, as on a server only those may load who have the right to."""
         if name not in self._loaded:
-            self.client.load_collection(name)
+            if self.client.get_load_state(name)["state"] != _IS_LOADED:
+                self.client.load_collection(name)
             self._loaded.add(name)
 
     def _names(self) -> list[str]:

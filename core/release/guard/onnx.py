@@ -12,9 +12,9 @@ import numpy as np
 import onnxruntime
 from tokenizers import Tokenizer
 
-from core.retrieval.fingerprint import ONNX_INT8
+from core.retrieval.fingerprint import ONNX_INT8, TOKENIZER
 
-from . import read_use
+from . import IndexRefused, read_use
 from .manifest import QUERY, Floats
 
 
@@ -23,7 +23,10 @@ class OnnxEncoder:
 
     def __init__(self, folder: Path | str) -> None:
         self._use = read_use(folder)
-        self._tokenizer = Tokenizer.from_file(str(Path(folder) / "tokenizer.json"))
+        for name in (ONNX_INT8, TOKENIZER):
+            if not (Path(folder) / name).is_file():
+                raise IndexRefused(f"{folder} has no {name}. Export the model with `pairsmith export PROJECT --what model --onnx-int8 --out FOLDER`.")
+        self._tokenizer = Tokenizer.from_file(str(Path(folder) / TOKENIZER))
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(int(self._use["max_length"]))
         self._session = onnxruntime.InferenceSession(str(Path(folder) / ONNX_INT8), providers=["CPUExecutionProvider"])

@@ -100,10 +100,10 @@ class FaissFiles(FilesReader):
                 os.fsync(stream.fileno())
 
     def drop(self, name: str) -> None:
-        """Delete a version: first its name, so that a crash leaves nothing that looks like one, and what an earlier crash left."""
+        """Delete a version: its name at once, so that a crash leaves nothing that looks like one; what an earlier one left, maybe of that name, goes first."""
+        self._clear_dropped()
         (self.root / name).rename(self.root / f"{_DROPPED}{name}")
-        for doomed in self.root.glob(f"{_DROPPED}*"):
-            shutil.rmtree(doomed)
+        self._clear_dropped()
         self.close()
 
     def measure_bytes(self, name: str) -> int | None:
@@ -122,6 +122,10 @@ class FaissFiles(FilesReader):
         """Let go of what was read."""
         self._rows = self._held = None
         self._let_go()
+
+    def _clear_dropped(self) -> None:
+        for doomed in self.root.glob(f"{_DROPPED}*"):
+            shutil.rmtree(doomed)
 
     def _take(self, name: str) -> None:
         """Be the only one to write to a version until it is sealed: two would cut off each other's rows. The lock goes with its process."""

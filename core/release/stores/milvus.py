@@ -17,14 +17,32 @@ from pymilvus.exceptions import ConnectionConfigException, MilvusException
 
 from core.model import PairsmithError
 from core.release.guard.milvus import FIELD, KEY, PROPERTY, VECTOR, MilvusReader
-from core.release.store import SizeUnknown, StoreHeld, check_expected, quote_error
+from core.release.store import SizeUnknown, StoreFailed, StoreHeld, check_expected, quote_error
 from core.retrieval.vectors import Floats
 
 _PAGE = 10_000
 _LONGEST_ID = 65_535
 _TIMEOUT_S = 60.0
-logging.getLogger("milvus_lite.server_manager").setLevel(logging.CRITICAL)  # a file that another process holds is told by `StoreHeld`
 REFUSED = ("auth", "token", "permission", "password")
+
+
+class _OpeningLog(logging.Filter):
+    """Why a file of Milvus Lite could not be opened: the client says it to its log alone. One that another process holds is told by `StoreHeld` instead."""
+
+    cause: BaseException | None = None
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        self.cause = record.exc_info[1] if record.exc_info else None
+        return not self.says_held()
+
+    def says_held(self) -> bool:
+        from milvus_lite.exceptions import DataDirLockedError
+
+        return isinstance(self.cause, DataDirLockedError)
+
+
+_OPENING = _OpeningLog()
+logging.getLogger("milvus_lite.server_manager").addFilter(_OPENING)
 
 
 class _Files:
@@ -39,10 +57,16 @@ class _Files:
     def open(self, path: str) -> MilvusClient:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         with self._lock:
+            _OPENING.cause = None
             try:
                 client = MilvusClient(path)
             except ConnectionConfigException as error:
-                raise StoreHeld("Milvus file") from error
+                if _OPENING.cause and _OPENING.says_held():
+                    raise StoreHeld("Milvus file") from error
+                raise StoreFailed(
+                    f"The Milvus file {path} cannot be opened ({quote_error(_OPENING.cause or error.message)}). See that it is whole, that this user may write "
+                    "there, that the disk has room, and that `pip install 'pairsmith[milvus]'` was run. Nothing that is live was changed."
+                ) from error
             self._users[path] += 1
         return client
 

@@ -116,6 +116,7 @@ def test_a_drop_that_was_killed_leaves_no_version_behind_and_the_next_one_clears
     live = look_at_live(files)
     assert ([version.name for version in live.versions], live.fault, live.rollback_to) == ([second["version"]], "", None)
     assert list(files.root.glob(".dropped-*"))
-    third = bring(old, speaker=Quiet())
-    drop_version(files, second["version"])
-    assert (files.list_names(), list(files.root.glob(".dropped-*"))) == ([third["version"]], [])
+    twin = bring(old, speaker=Quiet())["version"]
+    assert (twin, bring(new)["version"]) == (first["version"], second["version"])
+    drop_version(files, twin)
+    assert (files.list_names(), list(files.root.glob(".dropped-*"))) == ([second["version"]], [])

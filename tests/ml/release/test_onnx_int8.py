@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,8 @@ from core.release.model_zip import export_model, name_folder
 from core.release.stores.faiss_files import FaissFiles
 from core.release.take_guard import write_guard
 from core.retrieval.encoder import Encoder
-from core.retrieval.fingerprint import ONNX_INT8
+from core.retrieval.fingerprint import ONNX_INT8, TOKENIZER
+from core.retrieval.vectors import open_cache
 from core.store import artefacts, runs
 from core.tuning import quantise
 from core.workspace import Workspace
@@ -91,6 +94,57 @@ def test_one_that_loses_too_much_is_refused_and_leaves_nothing(
     assert list(workspace.folder("models").iterdir()) == []
     with workspace.store.read() as conn:
         assert [model.kind for model in artefacts.list_models(conn, "small")] == [ModelKind.BASE]
+
+
+@pytest.mark.usefixtures("lenient")
+def test_two_runs_on_one_model_do_not_take_each_other_s_folder(workspace: Workspace, old: ModelRecord, monkeypatch: pytest.MonkeyPatch) -> None:
+    write, others = quantise._write_graph, []
+
+    def write_after_another_run(*given: Any) -> None:
+        monkeypatch.setattr(quantise, "_write_graph", write)
+        others.append(make(workspace, old)[0])
+        write(*given)
+
+    monkeypatch.setattr(quantise, "_write_graph", write_after_another_run)
+    made, _ = make(workspace, old)
+    assert [other.id for other in others] == [made.id]
+    assert [path.name for path in workspace.folder("models").iterdir()] == [made.id[:32]]
+
+
+def test_made_again_it_says_the_new_figures_and_where_refused_keeps_its_vectors(
+    workspace: Workspace, old: ModelRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quantise, "MOST_LOST", 1.0)
+    made, told = make(workspace, old)
+    card = Path(made.location) / CARD
+    figures = card.read_text(encoding="utf-8")
+    card.write_text(json.dumps({"int8": {"before": 0.5, "after": 0.498, "anchors": 1}}), encoding="utf-8")  # as judgements of earlier had it
+    assert make(workspace, old)[1] == told
+    assert card.read_text(encoding="utf-8") == figures
+    held = len(open_cache(workspace, made))
+    monkeypatch.setattr(quantise, "MOST_LOST", -1.0)
+    with pytest.raises(PairsmithError, match="stays as it is"):
+        make(workspace, old)
+    assert len(open_cache(workspace, made)) == held > 0
+
+
+def test_a_model_whose_tokenizer_an_application_could_not_read_is_refused(workspace: Workspace, old: ModelRecord, tmp_path: Path) -> None:
+    shutil.copytree(old.location, tmp_path / "model", ignore=shutil.ignore_patterns(TOKENIZER))
+    with workspace.store.write() as conn:
+        artefacts.put_model(conn, "small", replace(old, id="d" * 64, location=str(tmp_path / "model")))
+    with pytest.raises(PairsmithError, match=r"'old model' has no tokenizer\.json at the top of its folder"):
+        quantise.quantise_model(workspace, "small", "d" * 64, quantise.Form.ONNX)
+
+
+@pytest.mark.parametrize("missing", [ONNX_INT8, TOKENIZER])
+def test_a_folder_without_graph_or_tokenizer_is_refused_with_what_to_do(missing: str, tmp_path: Path) -> None:
+    from core.release.guard.onnx import OnnxEncoder
+
+    (tmp_path / CARD).write_text(json.dumps({"query_prompt": "", "document_prompt": "", "max_length": 64, "precision": "float32"}), encoding="utf-8")
+    for name in {ONNX_INT8, TOKENIZER} - {missing}:
+        (tmp_path / name).touch()
+    with pytest.raises(IndexRefused, match=rf"has no {missing}\. Export the model with `pairsmith export .*--onnx-int8"):
+        OnnxEncoder(tmp_path)
 
 
 def test_without_the_extra_it_says_what_to_install(workspace: Workspace, old: ModelRecord, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -112,6 +113,21 @@ def test_a_milvus_file_is_let_go_by_its_last_user_and_told_where_another_process
         monkeypatch.setattr(stores.time, "sleep", lambda _: fcntl.flock(held, fcntl.LOCK_UN))  # while it is waited for, the other lets go
         with opened(target, Settings()) as again:
             assert again.count(OLD) == 20
+
+
+def test_a_milvus_file_that_cannot_be_opened_for_another_reason_is_not_told_as_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    pytest.importorskip("milvus_lite")
+    monkeypatch.setattr(stores, "HELD_WAIT_S", 0.0)
+    target = Target(StoreKind.MILVUS, str(tmp_path / "index"), "clauses")
+    (tmp_path / "index.db").write_text("no folder of Milvus Lite", encoding="utf-8")
+    with pytest.raises(StoreFailed, match=r"index\.db cannot be opened \(.*File exists.*this user may write.*Nothing that is live was changed"):
+        open_store(target, Settings())
+    assert "Failed to start MilvusLite server" in caplog.text
+    monkeypatch.setitem(sys.modules, "milvus_lite.server_manager", None)
+    with pytest.raises(StoreFailed, match=r"cannot be opened \(milvus-lite is required.*pip install 'pairsmith\[milvus\]'"):
+        open_store(target, Settings())
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import pytest
 
 from core.model import NotFound
 from core.release.guard.manifest import BUILDING, write_manifest
+from core.release.guard.milvus import MilvusReader
 from core.release.live import drop_version, look_at_live, roll_back
 from core.release.store import ReleaseRefused, Store, put_manifest, read_manifest
 from core.release.target import StoreKind
@@ -87,6 +88,25 @@ def test_a_version_is_dropped_only_while_nothing_points_at_it(open_again: Open, 
     with pytest.raises(NotFound, match="no version"):
         drop_version(store, NEW)
     assert (open_again(kind).list_names(), open_again(kind).read_alias()) == ([OLD], OLD)
+
+
+def test_a_reader_of_milvus_asks_for_no_load_of_what_is_in_memory(open_again: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a server loading is a right of its own, which an application that only reads need not have."""
+    store = open_again(StoreKind.MILVUS)
+    fill(store)
+    client = store.client  # type: ignore[attr-defined]
+    load, loaded = client.load_collection, []
+
+    def load_and_note(name: str) -> None:
+        loaded.append(name)
+        load(name)
+
+    monkeypatch.setattr(client, "load_collection", load_and_note)
+    for wanted in ([], [OLD]):
+        reader = MilvusReader(client, "clauses")
+        assert [hits[0][0] for hits in reader.search(OLD, VECTORS, 1)] == IDS
+        assert loaded == wanted
+        client.release_collection(OLD)
 
 
 @pytest.mark.parametrize("kind", ALL)
