@@ -14,7 +14,7 @@ from core.cli.output import Out
 from core.evaluation.again import judge_holes, repeat_settings
 from core.evaluation.found import find_comparison, list_changes
 from core.evaluation.holes import POOL, count_waiting, find_holes
-from core.evaluation.options import DEFAULT_DEPTH, MAX_DEPTH, MIN_DEPTH, EvaluateOptions
+from core.evaluation.options import DEFAULT_DEPTH, MAX_DEPTH, MIN_DEPTH, RERANK, EvaluateOptions
 from core.evaluation.report import build_report, write_report
 from core.evaluation.slices import slice_scores
 from core.evaluation.uploaded import bring_vectors, list_vectors
@@ -67,7 +67,7 @@ def evaluate(
 
 def _refuse_unconfirmed(project: str, options: EvaluateOptions) -> None:
     """Say what would be sent to each endpoint. Raises `PairsmithError` where something would be."""
-    names = [name.removesuffix("+rerank") for name in options.systems if name.startswith("endpoint:")]
+    names = [name.removesuffix(RERANK) for name in options.systems if name.startswith("endpoint:")]
     if not names:
         return
     plans = [plan_evaluation(open_project(project), project, name, options.part) for name in dict.fromkeys(names)]

@@ -2,7 +2,8 @@
 
 What was asked for lies in one file a project (`evaluations/PROJECT.again.json`, the settings of an evaluation) until then; a newer wish takes its place.
 Invariants: nothing is due before the last hole is judged, nor where no judgement changed a figure or somebody measured again already; a trained model and
-a cross-encoder of the project are named by their ids, so that a newer one does not come in their stead (`base` is the present one); nothing goes to an endpoint without a new word.
+a cross-encoder of the project are named by their ids, so that a newer one does not come in their stead (`base` is the present one);
+nothing goes to an endpoint without a new word.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 
 from core.evaluation.found import find_staleness, list_comparisons
 from core.evaluation.holes import count_waiting, queue_holes
-from core.evaluation.options import EvaluateOptions
+from core.evaluation.options import RERANK, EvaluateOptions
 from core.model import PairsmithError
 from core.workspace import Workspace, replace_file
 
@@ -31,7 +32,7 @@ def repeat_settings(test: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _pin_model(name: str, ids: Mapping[str, str]) -> str:
-    first, mark, _ = name.partition("+rerank")
+    first, mark, _ = name.partition(RERANK)
     return ids[name] + mark if first in ("tuned", "unblended") and name in ids else name
 
 
