@@ -2,7 +2,7 @@
 
 Its graph is run by OpenVINO, or by onnxruntime, which applications without torch can take too. Refused where NDCG@5 on the development anchors falls by more
 than `MOST_LOST`, measured with documents and anchors both in 8 bits, as they will be used.
-Invariant: what is refused leaves nothing behind.
+Invariants: what is refused leaves nothing behind, and takes nothing from the same model that was made before; one made again has its newest figures.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
+import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from enum import StrEnum
@@ -26,7 +27,7 @@ from core.retrieval.onnx_graph import INSTALL as INSTALL_ONNX
 from core.retrieval.onnx_graph import write_onnx
 from core.retrieval.openvino_encoder import INSTALL, INT8, OpenVinoEncoder, import_nncf
 from core.store import artefacts, corpus, judgements
-from core.workspace import Workspace
+from core.workspace import Workspace, replace_file
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -69,28 +70,30 @@ def quantise_model(
     before = float(score_vectors(embed_anchors(workspace, record, texts), embed_documents(workspace, record, documents), grades).mean())
     model = load_transformer(record)
     step = max(1, len(documents) // CALIBRATION)
-    unfinished = workspace.folder("models") / f".{record.id[:16]}-int8.unfinished"
-    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished = workspace.folder("models") / f".{record.id[:16]}-{form}-{uuid.uuid4().hex}.unfinished"
     try:
         shutil.copytree(record.location, unfinished, ignore=shutil.ignore_patterns(".*", "README.md"))
         _write_graph(form, model, [record.document_prompt + document.content for document in documents[::step][:CALIBRATION]], unfinished)
         shape: dict[str, Any] = {"query_prompt": record.query_prompt, "document_prompt": record.document_prompt, "max_length": record.max_length}
         fingerprint = fingerprint_folder(unfinished, **shape, precision="int8")
         name = f"{record.name} int8" + (" ONNX" if form == Form.ONNX else "")
+        target = Path(workspace.folder("models") / fingerprint[:32])
+        is_known = target.exists()
         made = replace(record, id=fingerprint, name=name, kind=ModelKind.INT8, location=str(unfinished), base_id=record.id, created_at=time.time())
         encoder = Encoder(made, model)
         vectors = embed_documents(workspace, made, documents, encoder=encoder, on_progress=on_progress)
         after = float(score_vectors(encoder.encode_queries(texts), vectors, grades).mean())
         if before - after > MOST_LOST:
-            shutil.rmtree(workspace.folder("vectors", fingerprint[:32]))
+            if not is_known:
+                shutil.rmtree(workspace.folder("vectors", fingerprint[:32]))
             raise PairsmithError(
                 f"In 8 bits NDCG@5 on {len(asked)} development anchors falls from {before:.4f} to {after:.4f}, by more than {MOST_LOST}: "
                 f"{record.name!r} stays as it is. OpenVINO makes its vectors in float32 as well, where that is installed."
             )
         measured = {"before": before, "after": after, "anchors": len(asked)}
-        (unfinished / CARD).write_text(json.dumps({"int8": measured}), encoding="utf-8")
-        target = Path(workspace.folder("models") / fingerprint[:32])
-        if not target.exists():
+        with replace_file((target if is_known else unfinished) / CARD) as path:
+            path.write_text(json.dumps({"int8": measured}), encoding="utf-8")
+        if not is_known:
             unfinished.rename(target)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
