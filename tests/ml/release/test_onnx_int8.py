@@ -93,6 +93,23 @@ def test_one_that_loses_too_much_is_refused_and_leaves_nothing(
         assert [model.kind for model in artefacts.list_models(conn, "small")] == [ModelKind.BASE]
 
 
+@pytest.mark.usefixtures("lenient")
+def test_one_made_again_keeps_its_vectors_where_it_is_refused_now_and_has_its_new_figures_where_not(
+    workspace: Workspace, old: ModelRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, told = make(workspace, old)
+    card, vectors = Path(made.location) / CARD, workspace.home / "vectors" / made.id[:32]
+    card.write_text(json.dumps({"int8": {"before": 0.0, "after": 0.0, "anchors": 1}}), encoding="utf-8")
+    assert make(workspace, old)[0] == made
+    assert json.loads(card.read_text(encoding="utf-8")) == {"int8": {name: told[name] for name in ("before", "after", "anchors")}}
+    held = {path.name for path in vectors.iterdir()}
+    monkeypatch.setattr(quantise, "MOST_LOST", -1.0)
+    with pytest.raises(PairsmithError, match="stays as it is"):
+        make(workspace, old)
+    assert held <= {path.name for path in vectors.iterdir()}
+    assert [path.name for path in workspace.folder("models").iterdir()] == [made.id[:32]]
+
+
 def test_without_the_extra_it_says_what_to_install(workspace: Workspace, old: ModelRecord, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(PairsmithError, match=r"pip install 'pairsmith\[onnx\]'"):
