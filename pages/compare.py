@@ -21,6 +21,7 @@ from pages._ui.outcome import Measured, find_measured, offer_measuring
 from pages._ui.page import Page, open_page
 from pages._ui.runs import latest_run, start_run, watch_run
 from pages._ui.slice_table import draw_slices
+from pages._ui.text import escape_label
 from pages._ui.verdict import show_verdict
 from pages._ui.verdict_rule import draw_rule, show_doubts
 
@@ -66,7 +67,7 @@ def choose_system(measured: Measured) -> Measured:
     if len(against) < 2:
         return measured
     chosen = st.selectbox(
-        f"{measured.titles[0]} against",
+        f"{escape_label(measured.titles[0])} against",
         against,
         index=against.index(measured.found.system),
         format_func=lambda name: names.get(name, name),

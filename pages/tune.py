@@ -8,6 +8,7 @@ from core.jobs.engine import LocalEngine
 from core.model import PairsmithError, Run, RunKind, RunStatus
 from core.store import artefacts, judgements, projects, runs
 from core.tuning.config import ASSUMED_TEXTS_PER_S, TuneConfig
+from core.tuning.findings import refuse_blocked
 from core.tuning.preflight import Preflight, count_training, run_preflight
 from core.tuning.recipes import Recipe, choose_recipe, explain_missing
 from pages._ui.judging_panel import drain_outbox
@@ -72,8 +73,7 @@ def launch() -> None:
     """Queue the run with the knobs as they stand now; what cannot be run, or a second run while another goes on, is refused with words."""
     try:
         config = read_config(read_recipe().config or TuneConfig())
-        if blocks := check(config).blocks:
-            raise PairsmithError(" ".join(f"{item.text} {item.action}" for item in blocks))
+        refuse_blocked(check(config).blocks)
         LocalEngine(page.workspace).enqueue_alone(page.project_id, RunKind.TUNE, config.to_json())
     except PairsmithError as error:
         st.session_state["tune_refused"] = str(error)

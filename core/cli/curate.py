@@ -113,7 +113,7 @@ def search(
     query: str,
     k: Annotated[int, typer.Option(min=1)] = 10,
     system: Annotated[str, typer.Option(help="The list of this model alone (base, tuned, a model's id), as an application with it would show.")] = "",
-    reranker: Annotated[str, typer.Option(help="A cross-encoder that puts the first 50 in order: one of the project's by name, a folder or a hub id.")] = "",
+    reranker: Annotated[str, typer.Option(help="A cross-encoder that puts the first 50 in order: one of the project's by name, or a folder.")] = "",
     json: Json = False,
 ) -> None:
     """Search the corpus by words and, while a worker runs, by meaning; or by one model alone, reranked where a cross-encoder is named."""
@@ -127,7 +127,7 @@ def search(
         raise PairsmithError("BM25 alone is not searched here. Name a model: base, tuned, or a model's id; without --system words count too.")
     depth = max(k, DEFAULT_DEPTH) if reranker else k
     found = search_model(workspace, project, record, query, k=depth) if system else search_documents(workspace, project, query, k=depth, record=record)
-    hits = (rerank_hits(workspace, project, reranker, query, found.hits[:DEFAULT_DEPTH]) if reranker else list(found.hits))[:k]
+    hits = (rerank_hits(workspace, project, reranker, query, found.hits, DEFAULT_DEPTH) if reranker else list(found.hits))[:k]
     rows = [{"rank": hit.rank, "id": hit.document.id, "score": hit.score, "text": hit.document.text} for hit in hits]
     lines = [f"{row['rank']:>3} {row['id']}  {row['text']}" for row in rows] or ["Nothing found."]
     Out(json).show({"hits": rows, "note": found.note}, "\n".join([*lines, *filter(None, [found.note])]))

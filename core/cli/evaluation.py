@@ -14,7 +14,7 @@ from core.cli.output import Out
 from core.evaluation.again import judge_holes, repeat_settings
 from core.evaluation.found import find_comparison, list_changes
 from core.evaluation.holes import POOL, count_waiting, find_holes
-from core.evaluation.options import DEFAULT_DEPTH, EvaluateOptions
+from core.evaluation.options import DEFAULT_DEPTH, MAX_DEPTH, MIN_DEPTH, RERANK, EvaluateOptions
 from core.evaluation.report import build_report, write_report
 from core.evaluation.slices import slice_scores
 from core.evaluation.uploaded import bring_vectors, list_vectors
@@ -29,19 +29,21 @@ SYSTEMS = "bm25, base, tuned, unblended, adapter, a model's id, vectors:NAME, en
 def evaluate(
     project: ProjectName,
     system: Annotated[list[str] | None, typer.Option(help=SYSTEMS)] = None,
-    queries: Annotated[str, typer.Option(help="all, train, dev or test.")] = "test",
-    reference: Annotated[str, typer.Option(help="The system that the others are compared with.")] = "base",
-    reranker: Annotated[str, typer.Option(help="Folder or hub id of a cross-encoder, for systems with +rerank.")] = "",
-    depth: Annotated[int, typer.Option(help="How many documents a query it reads, 20 to 50.")] = DEFAULT_DEPTH,
+    queries: Annotated[str | None, typer.Option(help="all, train, dev or test; else test.")] = None,
+    reference: Annotated[str | None, typer.Option(help="The system that the others are compared with; else base.")] = None,
+    reranker: Annotated[str | None, typer.Option(help="Folder or hub id of a cross-encoder, for systems with +rerank.")] = None,
+    depth: Annotated[int | None, typer.Option(help=f"How many documents a query it reads, {MIN_DEPTH} to {MAX_DEPTH}; else {DEFAULT_DEPTH}.")] = None,
     send: Annotated[bool, typer.Option("--send", help="Send texts to the endpoint; without it, what would be sent is said and nothing is.")] = False,
     again: Annotated[bool, typer.Option("--again", help="Measure the systems of the newest comparison once more, as they were measured there.")] = False,
     json: Json = False,
 ) -> None:
     """Measure systems on the anchors that have answers, and compare them. Opening the test part is logged."""
-    if again and system:
-        raise typer.BadParameter("give either --again or --system.")
+    named = {"systems": tuple(system) if system else None, "part": queries, "reference": reference, "reranker": reranker, "depth": depth}
+    given = {name: value for name, value in named.items() if value is not None}
+    if again and given:
+        raise typer.BadParameter("--again measures as it was measured before: leave out --system, --queries, --reference, --reranker and --depth.")
     try:
-        options = EvaluateOptions(tuple(system or ["base"]), queries, reference, reranker, depth, send)
+        options = EvaluateOptions.read({**given, "send": send})
     except PairsmithError as error:
         raise typer.BadParameter(str(error), param_hint="--queries" if "part" in str(error) else "--depth") from error
     if again:
@@ -65,7 +67,7 @@ def evaluate(
 
 def _refuse_unconfirmed(project: str, options: EvaluateOptions) -> None:
     """Say what would be sent to each endpoint. Raises `PairsmithError` where something would be."""
-    names = [name.removesuffix("+rerank") for name in options.systems if name.startswith("endpoint:")]
+    names = [name.removesuffix(RERANK) for name in options.systems if name.startswith("endpoint:")]
     if not names:
         return
     plans = [plan_evaluation(open_project(project), project, name, options.part) for name in dict.fromkeys(names)]

@@ -9,10 +9,11 @@ import typer
 
 from core.cli.app import Json, ProjectName, app, open_project, run_to_end
 from core.cli.output import Out, render_finding
-from core.model import PairsmithError, RunKind
+from core.model import RunKind
 from core.retrieval.models import is_hub_id
 from core.retrieval.rerankers import list_rerankers, take_reranker
 from core.store import artefacts
+from core.tuning.findings import refuse_blocked
 from core.tuning.reranker_config import RerankerConfig
 from core.tuning.reranker_preflight import run_reranker_preflight
 
@@ -38,8 +39,7 @@ def train(
     """Train a cross-encoder, wait, and print what it adds to the base model on the held-out anchors."""
     given: dict[str, Any] = {name: value for name, value in locals().items() if name not in ("project", "json") and value is not None}
     config = replace(RerankerConfig(), **given)
-    if blocks := run_reranker_preflight(open_project(project), project, config).blocks:
-        raise PairsmithError(" ".join(f"{item.text} {item.action}" for item in blocks))
+    refuse_blocked(run_reranker_preflight(open_project(project), project, config).blocks)
     run = run_to_end(project, RunKind.RERANKER, config.to_json())
     result = dict(run.result or {})
     test = result["test"]

@@ -11,6 +11,7 @@ from core.cli.app import Json, ProjectName, app, open_project, run_to_end
 from core.cli.output import Out, render_finding
 from core.model import PairsmithError, RunKind
 from core.tuning.config import TuneConfig
+from core.tuning.findings import refuse_blocked
 from core.tuning.preflight import Preflight, count_training, run_preflight
 from core.tuning.recipes import AUTO, explain_missing, find_recipe
 
@@ -56,8 +57,7 @@ def tune(
         plan: dict[str, Any] = {"recipe": chosen.to_json(), "config": config.to_json(), "preflight": report.to_json()}
         Out(json).show(plan, f"{chosen.title}: {chosen.why}\n{_render_settings(config.to_json())}\n{_render(report)}")
         return
-    if blocks := run_preflight(workspace, project, config).blocks:
-        raise PairsmithError(" ".join(f"{item.text} {item.action}" for item in blocks))
+    refuse_blocked(run_preflight(workspace, project, config).blocks)
     run = run_to_end(project, RunKind.TUNE, config.to_json())
     result = dict(run.result or {})
     value = {"run": run.id, "model": result.get("model_id"), "verdict": result.get("test", {}).get("verdict"), **result}

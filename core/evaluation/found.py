@@ -9,12 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from core.evaluation.measures import PRIMARY
 from core.model import ModelKind, NotFound, Part, Run, RunKind, RunStatus
 from core.store import artefacts, judgements, projects, runs
 from core.store.artefacts import ScoreChange
 from core.workspace import Workspace
-
-PRIMARY = "ndcg@5"
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,8 @@ def render_clumping(clumping: Mapping[str, Any] | None, names: tuple[str, str]) 
         shown = len(clumping["map"]["base"])
         moved = " and ".join(f"{clumping[key]:.0%} {words}" for key, words in (("displacement", "with tuning"), ("noise_floor", "by chance")) if clumping[key])
         parts.append(draw_places(clumping["map"], names))
-        parts.append(f"<p class=small>Showing {shown:,} of {clumping['documents']:,} documents. A document moves {moved} of the map's radius. {TRUTH}</p>")
+        moves = f"A document moves {moved} of the map's radius. " if moved else ""
+        parts.append(f"<p class=small>Showing {shown:,} of {clumping['documents']:,} documents. {moves}{TRUTH}</p>")
     return parts
 
 

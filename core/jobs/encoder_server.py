@@ -12,6 +12,7 @@ from typing import Any
 
 from core.model import PairsmithError
 from core.retrieval.encoder import Encoder
+from core.retrieval.models import is_hub_id
 from core.retrieval.reranker import Reranker
 from core.retrieval.rerankers import find_reranker
 from core.store import artefacts, corpus
@@ -24,7 +25,8 @@ MODELS_HELD = 3
 class EncoderServer:
     """Serves `POST /encode {project, model, texts}` → `{vectors}` and `POST /rerank {project, reranker, query, documents}` → `{scores}`.
 
-    The last few models stay loaded, and the last cross-encoder.
+    The last few models stay loaded, and the last cross-encoder, which has a lock of its own: a query does not wait for it. Refuses a cross-encoder that
+    would have to be fetched first.
     """
 
     def __init__(self, workspace: Workspace) -> None:
@@ -33,6 +35,7 @@ class EncoderServer:
         self._encoders: dict[str, Encoder] = {}
         self._reranker: tuple[str, Reranker] | None = None
         self._lock = threading.Lock()
+        self._reranking = threading.Lock()
         server = self
 
         class _Handler(BaseHTTPRequestHandler):
@@ -106,7 +109,9 @@ class EncoderServer:
         if missing := [item for item in ids if item not in documents]:
             raise PairsmithError(f"Project {project_id!r} has no document {missing[0]!r}. Search again.")
         folder = find_reranker(self.workspace, project_id, str(body["reranker"]))
-        with self._lock:
+        if is_hub_id(folder):
+            raise PairsmithError(f"{folder!r} is no cross-encoder of the project. Take it in first: pairsmith reranker add {project_id} {folder}")
+        with self._reranking:
             if self._reranker is None or self._reranker[0] != folder:
                 self._reranker = (folder, Reranker(folder))
             return {"scores": self._reranker[1].score([(str(body["query"]), documents[item].content) for item in ids]).tolist()}

@@ -53,10 +53,11 @@ def describe_model(reference: str) -> ModelRecord:
 
 
 def ensure_base_model(workspace: Workspace, project_id: str, reference: str) -> ModelRecord:
-    """The project's base model, registered on first use and checked against its files on every later one."""
+    """The project's base model, registered on first use and checked against its files on every later one: the newest of its base models then."""
     record = describe_model(reference)
     with workspace.store.write() as conn:
         artefacts.put_model(conn, project_id, record)
+        artefacts.renew_base(conn, project_id, record.id)
         return replace(artefacts.get_model(conn, project_id, record.id), location=record.location)
 
 

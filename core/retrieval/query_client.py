@@ -33,7 +33,7 @@ def encode_query(workspace: Workspace, project_id: str, record: ModelRecord, tex
 
 
 def rerank_documents(workspace: Workspace, project_id: str, reranker: str, query: str, document_ids: Sequence[str]) -> Floats:
-    """The score (n,) float32 that a cross-encoder (a name of the project's, a folder or a hub id) gives each document. Raises `EncoderAway` as above."""
+    """The score (n,) float32 that a cross-encoder (a name of the project's, or a folder) gives each document. Raises `EncoderAway` as above."""
     body = {"project": project_id, "reranker": reranker, "query": query, "documents": list(document_ids)}
     return np.asarray(_ask_worker(workspace, "rerank", body)["scores"], dtype=np.float32)
 

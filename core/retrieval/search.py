@@ -88,13 +88,17 @@ def search_model(workspace: Workspace, project_id: str, record: ModelRecord, que
         return SearchResult([], str(error))
 
 
-def rerank_hits(workspace: Workspace, project_id: str, reranker: str, query: str, hits: Sequence[Hit]) -> list[Hit]:
-    """The same hits in the order of a cross-encoder's scores, ties by the place before; the scores are its own. Raises `EncoderAway` without a worker."""
-    if not hits:
-        return []
-    scores = rerank_documents(workspace, project_id, reranker, query, [hit.document.id for hit in hits])
+def rerank_hits(workspace: Workspace, project_id: str, reranker: str, query: str, hits: Sequence[Hit], depth: int | None = None) -> list[Hit]:
+    """The same hits, the first `depth` (else all) in the order of a cross-encoder's scores, ties by the place before; their scores are its own then.
+
+    Those below stay as they are. Raises `EncoderAway` without a worker.
+    """
+    head = hits[:depth]
+    if not head:
+        return list(hits)
+    scores = rerank_documents(workspace, project_id, reranker, query, [hit.document.id for hit in head])
     order = np.argsort(-scores, kind="stable").tolist()
-    return [replace(hits[place], rank=rank, score=float(scores[place])) for rank, place in enumerate(order, start=1)]
+    return [*(replace(head[place], rank=rank, score=float(scores[place])) for rank, place in enumerate(order, start=1)), *hits[len(head) :]]
 
 
 class VectorsMissing(Exception):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, func, or_, select, update
 
 from core.model import Evaluation, ModelKind, ModelRecord, NotFound, Part, Projection, Snapshot
 from core.store.corpus import insert_for
@@ -57,6 +57,14 @@ def put_model(conn: Connection, project_id: str, model: ModelRecord) -> None:
     values = vars(model) | {"project_id": project_id, "kind": model.kind.value, "created_at": model.created_at or time.time()}
     values["location"] = _to_place(conn, model.location)
     conn.execute(insert_for(conn, models).values(**values).on_conflict_do_nothing())
+
+
+def renew_base(conn: Connection, project_id: str, model_id: str) -> None:
+    """Make a base model the newest of the project's; changes nothing where it is. One whose files are what they were once more is the present one again."""
+    newest = next((model for model in list_models(conn, project_id) if model.kind == ModelKind.BASE), None)
+    if newest is not None and newest.id != model_id:
+        owned = (models.c.project_id == project_id, models.c.id == model_id, models.c.kind == ModelKind.BASE.value)
+        conn.execute(update(models).where(*owned).values(created_at=max(time.time(), newest.created_at + 1)))
 
 
 def list_models(conn: Connection, project_id: str) -> list[ModelRecord]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+
+from core.model import PairsmithError
 
 
 class Level(StrEnum):
@@ -22,3 +25,9 @@ class Finding:
     code: str
     text: str
     action: str = ""
+
+
+def refuse_blocked(blocks: Sequence[Finding]) -> None:
+    """Raises `PairsmithError` with all that stops a run, where something does."""
+    if blocks:
+        raise PairsmithError(" ".join(f"{item.text} {item.action}" for item in blocks))

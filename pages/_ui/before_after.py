@@ -11,6 +11,7 @@ import streamlit as st
 from core.curation.split import plan_split
 from core.evaluation.found import find_figures, read_score_pair
 from core.evaluation.lists import read_lists
+from core.evaluation.options import RERANK
 from core.evaluation.telling import Telling, choose_telling
 from core.model import Anchor, ModelRecord
 from core.retrieval.search import Hit
@@ -69,7 +70,7 @@ def _choose_systems(test: Mapping[str, Any], measured: Measured) -> list[str]:
     standing = [measured.found.reference["system"], measured.found.system]
     if len(names) <= len(standing):
         return standing
-    further = [name for name in names if name == f"{measured.found.system}+rerank"]
+    further = [name for name in names if name == f"{measured.found.system}{RERANK}"]
     chosen = st.multiselect(
         "Systems side by side",
         list(names),

@@ -9,12 +9,14 @@ import pandas as pd
 import streamlit as st
 
 from core.evaluation.found import list_changes, read_score_pair
+from core.evaluation.measures import PRIMARY
 from core.model import ModelRecord
 from pages._ui.before_after import show_query
 from pages._ui.charts import MAX_POINTS, draw_changes
-from pages._ui.figures import MEASURES, PRIMARY, STILL
+from pages._ui.figures import MEASURES, STILL
 from pages._ui.outcome import Measured
 from pages._ui.page import Page
+from pages._ui.text import escape_label
 
 PAGE_SIZE = 50
 
@@ -49,7 +51,7 @@ def draw_anchors(page: Page, measured: Measured, base: ModelRecord, tuned: Model
         "Anchor": st.column_config.TextColumn(width="medium"),
         first: number_column,
         second: number_column,
-        "Difference": st.column_config.NumberColumn(format="%+.3f", width="small", help=f"{second} minus {first.lower()}."),
+        "Difference": st.column_config.NumberColumn(format="%+.3f", width="small", help=escape_label(f"{second} minus {first.lower()}.")),
         "Lists": st.column_config.LinkColumn(display_text="Both lists", width="small", help="Both first tens, at an address that can be shared."),
     }
     event = st.dataframe(

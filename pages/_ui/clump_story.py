@@ -7,7 +7,7 @@ from typing import Any, Literal
 import streamlit as st
 
 from core.geometry.story import find_map, tell_story
-from core.model import ModelRecord, Part, Projection
+from core.model import ModelKind, ModelRecord, Part, Projection
 from core.store import artefacts
 from pages._ui.clumps import FLAGS
 from pages._ui.page import Page, get_workspace
@@ -31,7 +31,9 @@ def show_clump_line(page: Page, tuned: ModelRecord) -> None:
     """One line beside a verdict: whether the model clumps, with the way to its map."""
     projection = find_map(page.workspace, page.project_id, tuned.id)
     with st.container(horizontal=True, vertical_alignment="center"):
-        if projection is None:
+        if tuned.kind == ModelKind.ADAPTER:
+            st.caption("An adapter moves queries alone: the documents lie where the base has them, so that its map is the base's.")
+        elif projection is None:
             st.caption("Whether this model still tells the documents apart is not known: its map was not drawn yet.")
         else:
             figures = read_story(page, projection)

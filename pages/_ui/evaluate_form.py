@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from core.evaluation.options import DEFAULT_DEPTH, MAX_DEPTH, MIN_DEPTH, EvaluateOptions
+from core.evaluation.options import DEFAULT_DEPTH, MAX_DEPTH, MIN_DEPTH, RERANK, EvaluateOptions
 from core.evaluation.uploaded import ENDINGS, PREFIX, bring_vectors, list_vectors
 from core.model import ModelRecord, PairsmithError, RunKind
 from core.retrieval.sending import ENDPOINT, plan_evaluation
@@ -50,7 +50,7 @@ def draw_form(page: Page, model: ModelRecord) -> None:
         )
         may_send, is_ready = _draw_plan(page, outside.strip())
         systems = ["base", *chosen, *([f"{ENDPOINT}:{outside.strip()}"] if outside.strip() else [])]
-        systems += [f"{name}+rerank" for name in systems] if reranker.strip() else []
+        systems += [f"{name}{RERANK}" for name in systems] if reranker.strip() else []
         st.caption(f"{len(systems)} systems on the held-out anchors. This opens the held-out part once more, which is counted.")
         if st.button("Start measuring", key="measure-columns", icon=":material/speed:", disabled=len(systems) < 2 or not is_ready):
             options = EvaluateOptions(systems, "test", "base", reranker.strip(), depth, may_send)

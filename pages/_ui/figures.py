@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from core.evaluation.measures import PRIMARY
 from core.evaluation.verdict import FEW_JUDGED, MIN_GAIN
 from core.store.artefacts import Openings
 from pages._ui.charts import Interval, draw_intervals
@@ -17,7 +18,6 @@ from pages._ui.text import escape_hover, escape_label
 
 STILL: dict[str, Any] = {"displaylogo": False, "displayModeBar": False}
 """Chart settings where there is nothing to zoom into."""
-PRIMARY = "ndcg@5"
 MEASURES = {
     "ndcg@5": ("NDCG@5", "How good the first five are: full answers near the top count most. 1 is the best order there is."),
     "condensed_ndcg@5": ("NDCG@5, judged only", "The same with unjudged documents taken out of the list. Far above NDCG@5: unjudged hits decide."),
@@ -48,7 +48,7 @@ def draw_figures(measured: Measured) -> None:
         (columns[1], second, tuned[PRIMARY], tuned["interval"], ".3f"),
         (columns[2], "Difference", difference["gain"], (difference["low"], difference["high"]), "+.3f"),
     ):
-        column.metric(title, f"{value:{form}}", f"{low:{form}} to {high:{form}}", delta_color="off", delta_arrow="off", border=True)
+        column.metric(escape_label(title), f"{value:{form}}", f"{low:{form}} to {high:{form}}", delta_color="off", delta_arrow="off", border=True)
     named = [escape_hover(title, 40) for title in measured.titles]
     marks = [Interval(named[0], base[PRIMARY], *base["interval"]), Interval(named[1], tuned[PRIMARY], *tuned["interval"])]
     change = Interval(f"{named[1]} minus {named[0].lower()}", difference["gain"], difference["low"], difference["high"])

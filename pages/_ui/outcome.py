@@ -10,7 +10,7 @@ import streamlit as st
 
 from core.evaluation.again import repeat_settings
 from core.evaluation.found import Found, find_comparison
-from core.evaluation.options import EvaluateOptions
+from core.evaluation.options import RERANK, EvaluateOptions
 from core.model import ModelRecord, NotFound, RunKind, RunStatus
 from core.store import artefacts, runs
 from pages._ui.page import Page
@@ -54,7 +54,7 @@ def offer_measuring(page: Page, model: ModelRecord, measured: Measured | None) -
     """Say what weakens the verdict, watch a measurement under way, and offer a new one where it is due."""
     with page.workspace.store.read() as conn:
         started = runs.list_runs(conn, page.project_id, kind=RunKind.EVALUATE, limit=20)
-    own = next((run for run in started if any(name.removesuffix("+rerank") == model.id for name in run.config.get("systems", ()))), None)
+    own = next((run for run in started if any(name.removesuffix(RERANK) == model.id for name in run.config.get("systems", ()))), None)
     created_at = measured.found.run.created_at if measured else 0.0
     if own and (not own.status.is_over or (own.status != RunStatus.SUCCEEDED and own.created_at > created_at)):
         watch_run(page, own)

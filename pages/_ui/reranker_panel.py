@@ -9,6 +9,7 @@ from core.jobs.engine import LocalEngine
 from core.model import PairsmithError, Run, RunKind, RunStatus
 from core.retrieval.rerankers import list_rerankers
 from core.store import judgements, projects, runs
+from core.tuning.findings import refuse_blocked
 from core.tuning.reranker_config import RerankerConfig
 from core.tuning.reranker_preflight import RerankerPreflight, run_reranker_preflight
 from pages._ui.page import Page
@@ -78,8 +79,7 @@ def _check(page: Page, start: str) -> RerankerPreflight:
 def _start(page: Page) -> None:
     config = RerankerConfig(start=st.session_state["reranker_start"])
     try:
-        if blocks := _check(page, config.start).blocks:
-            raise PairsmithError(" ".join(f"{item.text} {item.action}" for item in blocks))
+        refuse_blocked(_check(page, config.start).blocks)
         LocalEngine(page.workspace).enqueue_alone(page.project_id, RunKind.RERANKER, config.to_json())
     except PairsmithError as error:
         st.session_state["reranker_refused"] = str(error)

@@ -93,7 +93,7 @@ def draw_lists(lists: Sequence[Listed], grades: Mapping[str, int], *, shown: int
     places = [{hit.document.id: hit.rank for hit in listed.hits} for listed in lists]
     for number, (column, listed) in enumerate(zip(st.columns(len(lists), gap="medium"), lists, strict=True)):
         with column:
-            st.subheader(listed.title, anchor=False)
+            st.subheader(escape_label(listed.title), anchor=False)
             st.text(listed.note)
             if number < len(notes):
                 notes[number]()

@@ -338,6 +338,10 @@ def test_the_warm_encoder_answers_who_has_the_token_and_nobody_else(
         hits = rerank_hits(workspace, small_project, cross.id, "payment", [Hit(documents[item], place, 0.5) for place, item in enumerate(documents, 1)])
         order = np.array(["d7", "d2", "d5"])[np.argsort(-scores)].tolist()
         assert [(hit.rank, hit.document.id) for hit in hits] == list(enumerate(order, start=1))
+        hits = rerank_hits(workspace, small_project, cross.id, "payment", [Hit(documents[item], place, 0.5) for place, item in enumerate(documents, 1)], 2)
+        assert (hits[2], sorted(hit.rank for hit in hits)) == (Hit(list(documents.values())[2], 3, 0.5), [1, 2, 3])
+        with pytest.raises(EncoderAway, match="Take it in first: pairsmith reranker add small owner/name"):
+            rerank_documents(workspace, small_project, "owner/name", "payment", ["d7"])
         with pytest.raises(EncoderAway, match="has no document 'gone'"):
             rerank_documents(workspace, small_project, cross.name, "payment", ["gone"])
         with pytest.raises(EncoderAway, match="is an embedding model, no reranker"):

@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from sqlalchemy import update
 from streamlit.testing.v1 import AppTest
 
 from core.curation.review_queue import apply_events, next_records
@@ -16,6 +17,8 @@ from core.model import Anchor, Evaluation, Judgement, Label, ModelKind, Part, Pr
 from core.retrieval.models import ensure_base_model
 from core.settings import load_settings
 from core.store import artefacts, candidates, corpus, judgements, runs
+from core.store.tables import models
+from core.store.tables import runs as run_table
 from core.workspace import Workspace
 from pages._ui.side_by_side import describe_move
 from tests.compared import BASE, TUNED, add_columns, add_model
@@ -203,6 +206,23 @@ def columns(workspace: Workspace, small_project: str) -> str:
     return add_columns(workspace, small_project, text=HOSTILE)
 
 
+def test_the_name_of_a_model_is_shown_letter_for_letter(open_screen: OpenScreen, columns: str, workspace: Workspace) -> None:
+    """Systems are headed by the names of models, which are those of folders."""
+    name, escaped = "odd :red[name] $x$", "odd \\:red\\[name\\] \\$x\\$"
+    with workspace.store.write() as conn:
+        result = runs.get_run(conn, columns).result
+        assert result is not None
+        for item in (result["test"]["base"], result["test"]["systems"][0]):
+            item["title"] = name
+        conn.execute(update(run_table).where(run_table.c.id == columns).values(result=result))
+    app = open_screen("compare")
+    assert app.metric[0].label == escaped
+    assert app.selectbox(key=f"compare_system-{columns}").label == f"{escaped} against"
+    app = open_screen("compare", q="What does the contract say on liability?", run=columns)
+    assert not app.exception
+    assert app.subheader[0].value == escaped
+
+
 def open_tab(open_screen: OpenScreen, name: str, **query: str) -> AppTest:
     app = open_screen("compare", **query)
     app.session_state["compare_view"] = name
@@ -232,7 +252,7 @@ def test_another_system_can_be_looked_at_and_the_address_keeps_it(open_screen: O
     assert not app.exception
     assert {metric.label for metric in app.metric} >= {"Base", "BM25"}
     assert app.query_params["system"] in ("bm25", ["bm25"])
-    assert {metric.label for metric in open_screen("compare", system="base+rerank", run=columns).metric} >= {"Base + rerank"}
+    assert {metric.label for metric in open_screen("compare", system="base+rerank", run=columns).metric} >= {"Base \\+ rerank"}
 
 
 def test_slices_are_listed_by_fields_of_questions_and_answers(open_screen: OpenScreen, columns: str) -> None:
@@ -262,7 +282,7 @@ def test_a_measured_query_in_the_address_shows_the_lists_that_were_measured_with
     assert not app.exception
     assert not app.warning
     app.multiselect(key=f"side-by-side-{columns}-{TUNED}").set_value(["base", TUNED, "base+rerank"]).run()
-    assert [item.value for item in app.subheader] == ["Base", "Tuned", "Base + rerank"]
+    assert [item.value for item in app.subheader] == ["Base", "Tuned", "Base \\+ rerank"]
 
 
 def test_holes_go_into_the_review_queue_in_one_click_and_their_judgements_make_the_figures_stale(
@@ -346,6 +366,14 @@ def test_movement_is_said_in_words_with_an_icon(rank: int, other: int | None, in
     found, icon, _ = describe_move(rank, other, into=into)
     assert found == words
     assert icon.startswith(":material/")
+
+
+def test_an_adapter_is_said_to_leave_the_documents_where_the_base_has_them(open_screen: OpenScreen, measured: str, workspace: Workspace) -> None:
+    with workspace.store.write() as conn:
+        conn.execute(update(models).where(models.c.id == TUNED).values(kind=ModelKind.ADAPTER.value))
+    said = [item.value for item in open_screen("compare").caption]
+    assert any("the documents lie where the base has them" in item for item in said)
+    assert not any("its map was not drawn yet" in item for item in said)
 
 
 def test_a_model_that_is_worse_has_no_green_word_on_clumping_beside_its_verdict(open_screen: OpenScreen, measured: str, workspace: Workspace) -> None:

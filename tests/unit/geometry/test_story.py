@@ -105,6 +105,8 @@ def test_a_report_carries_the_map_and_its_figures_with_text_escaped(workspace: W
     page = "".join(render_clumping(report["clumping"], ("Base", "Tuned")))
     assert "Look closer: documents drew together or answers got lost" in page
     assert "Showing 24 of 24 documents. A document moves 25% with tuning and 12% by chance of the map&#x27;s radius." in page.replace("'s", "&#x27;s")
+    still = "".join(render_clumping(report["clumping"] | {"displacement": None, "noise_floor": 0.0}, ("Base", "Tuned")))
+    assert "Showing 24 of 24 documents. The verdict" in still
     assert "&lt;script&gt;" in page
     assert HOSTILE not in page
     assert add_to_report(workspace, small_project, bare | {"system": "bm25"}) == bare | {"system": "bm25"}

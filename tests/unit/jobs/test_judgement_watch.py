@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.curation.review_queue import apply_events, next_records
-from core.evaluation.again import judge_holes
+from core.evaluation.again import judge_holes, repeat_settings
 from core.evaluation.found import find_comparison
 from core.jobs.engine import LocalEngine
 from core.jobs.judgement_watch import BATCH, LOOK_S, JudgementWatch
@@ -142,6 +142,37 @@ def test_holes_that_were_only_skipped_open_the_test_part_no_second_time(workspac
     assert list_evaluations(workspace, holes.look()) == []
     judge_again(workspace)
     assert list_evaluations(workspace, holes.look()) == []
+
+
+def test_holes_that_are_all_judged_have_nothing_measured_again_when_an_answer_changes_later(workspace: Workspace, holes: JudgementWatch) -> None:
+    answer_holes(workspace, label="hard_negative")
+    (run,) = list_evaluations(workspace, holes.look())
+    claimed = holes.engine.claim("w")
+    assert claimed is not None
+    holes.engine.finish(run.id, claimed.attempt, RunStatus.FAILED, error="It broke.")
+    assert judge_holes(workspace, "small", find_comparison(workspace, "small").test, "ann") == 0
+    judge_again(workspace)
+    assert list_evaluations(workspace, holes.look()) == []
+
+
+def test_a_comparison_with_settings_that_are_none_any_more_keeps_no_other_from_being_due(workspace: Workspace, holes: JudgementWatch) -> None:
+    test = find_comparison(workspace, "small").test
+    old = {**test, "facts": {**test["facts"], "settings": {"systems": ["base"], "depth": 5}}}
+    with workspace.store.write() as conn:
+        run_id = runs.add_run(conn, "small", RunKind.EVALUATE, {}, now=2000.0)
+        run = runs.claim_run(conn, "w", lease_s=60, now=2001.0)
+        assert run is not None
+        runs.finish_run(conn, run_id, run.attempt, RunStatus.SUCCEEDED, result={"test": old}, now=2002.0)
+    answer_holes(workspace, label="hard_negative")
+    assert len(list_evaluations(workspace, holes.look())) == 1
+
+
+def test_a_trained_model_and_a_cross_encoder_of_the_project_are_measured_again_by_their_ids(workspace: Workspace, holes: JudgementWatch) -> None:
+    test = find_comparison(workspace, "small").test
+    settings = {**test["facts"]["settings"], "systems": ["base", "tuned+rerank"], "reference": "tuned"}
+    systems = [{**test["systems"][1], "system": name} for name in ("tuned", "tuned+rerank")]
+    told = repeat_settings({**test, "systems": systems, "facts": {**test["facts"], "settings": settings, "reranker_id": "e" * 64}})
+    assert (told["systems"], told["reference"], told["reranker"]) == (["base", f"{TUNED}+rerank"], TUNED, "e" * 64)
 
 
 def judge_again(workspace: Workspace) -> None:

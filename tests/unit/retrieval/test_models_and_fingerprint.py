@@ -137,3 +137,16 @@ def test_a_base_model_is_registered_once_and_follows_its_folder(workspace: Works
     assert (second.id, second.location, second.created_at) == (first.id, str(moved), first.created_at)
     with workspace.store.read() as conn:
         assert len(artefacts.list_models(conn, small_project)) == 1
+
+
+def test_a_base_folder_that_was_changed_and_put_back_is_the_present_base_again(workspace: Workspace, small_project: str, tiny_model: Path, tmp_path: Path):
+    first = ensure_base_model(workspace, small_project, str(tiny_model))
+    changed = shutil.copytree(tiny_model, tmp_path / "changed")
+    config = json.loads((changed / "config_sentence_transformers.json").read_text())
+    (changed / "config_sentence_transformers.json").write_text(json.dumps(config | {"prompts": {"query": "q: ", "passage": "p: "}}))
+    second = ensure_base_model(workspace, small_project, str(changed))
+    with workspace.store.read() as conn:
+        assert [model.id for model in artefacts.list_models(conn, small_project)] == [second.id, first.id]
+    ensure_base_model(workspace, small_project, str(tiny_model))
+    with workspace.store.read() as conn:
+        assert [model.id for model in artefacts.list_models(conn, small_project)] == [first.id, second.id]
