@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,7 +20,8 @@ PIECE = 1 << 20
 class HubDouble:
     """What a hub was asked: `repositories` made, and the `files` of the last commit by name.
 
-    `shelf`: files by name of each repository that can be fetched. `gate`: while it is not set, a file stops after its first twelve pieces.
+    `shelf`: files by name of each repository that can be fetched. `gate`: while it is not set, a file stops after its first twelve pieces. Such a file goes on
+    slowly, so that who was told to stop meanwhile has heard of it before the last of it comes.
     """
 
     def __init__(self) -> None:
@@ -60,9 +62,12 @@ class HubDouble:
                 if status == 404:
                     self.send_header("X-Error-Code", "RepoNotFound")
                 self.end_headers()
+                is_held = not double.gate.is_set()
                 for start in range(0, len(content) if is_wanted else 0, PIECE):
                     if start == 12 * PIECE:
                         double.gate.wait(60)
+                    if start > 12 * PIECE and is_held:
+                        time.sleep(0.5)
                     self.wfile.write(content[start : start + PIECE])
 
             def log_message(self, format: str, *args: Any) -> None:
