@@ -18,6 +18,7 @@ import sample_data
 from core.geometry.clumps import Search, find_clumps
 from core.geometry.gap import Questions
 from core.geometry.projection import align_layout, displacement, draw_base, measure_noise
+from core.geometry.references import read_references
 from core.geometry.stored_map import name_hotspot
 from core.geometry.terms import name_groups
 from core.ingest.beir import read_beir
@@ -54,7 +55,7 @@ def main() -> int:
         grades.setdefault(item.anchor_id, {})[row_of[item.document_id]] = item.grade
     asked = [anchor for anchor in bundle.anchors if anchor.id in grades]
     questions = [Questions(encoder.encode_queries([anchor.text for anchor in asked]), [grades[anchor.id] for anchor in asked]) for encoder in (base, tuned)]
-    references = [json.loads(line)["text"] for line in sample_data.REFERENCE_TEXTS.read_text(encoding="utf-8").splitlines()]
+    references = read_references()
     generic = [encoder.encode(references, record.document_prompt) for encoder in (base, tuned)]
     report = find_clumps(
         before, after, reference_base=generic[0], reference_tuned=generic[1], search=Search(questions[0], questions[1], before, after)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-import sample_data
 from core.geometry.clumps import MAX_DOCUMENTS, SearchScores, find_clumps
 from core.geometry.control import describe_random, describe_space
 from core.geometry.held_out import read_scores
@@ -17,6 +15,7 @@ from core.geometry.nearest import find_neighbours
 from core.geometry.neighbours import K, Neighbours, neighbour_overlap
 from core.geometry.project_search import read_search
 from core.geometry.projection import MAX_POINTS, NEIGHBOURS, align_layout, displacement, draw_base, draw_tuned, measure_noise, place_between, sample_rows
+from core.geometry.references import read_references
 from core.geometry.stored_map import VIEWS
 from core.geometry.terms import name_groups
 from core.model import Document, ModelRecord, PairsmithError, Projection
@@ -117,12 +116,6 @@ def _place(steps: Steps, side: str, vectors: Floats, arrays: dict[str, Any], *, 
         draw = draw_base(vectors, init=init, density=True, near=near)
         arrays[f"{side}_dense"] = draw if side == "base" else align_layout(draw, init)
     return near
-
-
-def read_references() -> list[str]:
-    """The bundled texts over everyday topics, which no tuning saw."""
-    lines = sample_data.REFERENCE_TEXTS.read_text(encoding="utf-8").splitlines()
-    return [json.loads(line)["text"] for line in lines if line.strip()]
 
 
 def _report(

@@ -33,10 +33,9 @@ def find_approximate(x: Floats, k: int = K, *, seed: int = 0) -> Neighbours:
     index = NNDescent(x, metric="cosine", n_neighbors=k + 1, n_trees=trees, n_iters=rounds, max_candidates=60, random_state=seed, n_jobs=1, compressed=False)
     rows, distances = (np.asarray(side) for side in index.neighbor_graph)  # (n, k + 1), itself among them as a rule
     rows, distances = rows.copy(), distances.copy()
-    for row in np.flatnonzero((rows < 0).any(axis=1)):  # fewer were found than asked for
-        scores = x @ x[row]
-        rows[row] = np.argsort(-scores, kind="stable")[: k + 1]
-        distances[row] = 1 - scores[rows[row]]
+    if (short := (rows < 0).any(axis=1)).any():  # fewer were found than asked for
+        rows[short], scores = search_dense(np.asarray(x[short]), x, k + 1)
+        distances[short] = 1 - scores
     own = rows == np.arange(n)[:, None]
     own[~own.any(axis=1), -1] = True  # crowded out by copies of it: the farthest goes
     rows, distances = rows[~own].reshape(n, k).astype(np.int64), np.maximum(distances[~own].reshape(n, k), 0).astype(np.float32)

@@ -42,7 +42,8 @@ def fetch_model(reference: str, *, instead: str, on_bytes: OnBytes | None = None
     from huggingface_hub.errors import HTTPError
 
     try:
-        _fetch_files(reference, on_bytes or (lambda *_: None), check or (lambda _: None))
+        if on_bytes or check:  # else the library's own call is enough, and asks the hub less
+            _fetch_files(reference, on_bytes or (lambda *_: None), check or (lambda _: None))
         return Path(snapshot_download(reference, ignore_patterns=SKIPPED))
     except (HTTPError, OSError, ValueError) as error:
         if isinstance(error, OSError) and error.errno in _FULL:

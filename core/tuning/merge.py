@@ -17,11 +17,8 @@ from core.evaluation.guard import measure_encoder
 from core.evaluation.verdict import MAX_FORGETTING
 from core.model import ModelRecord
 from core.retrieval.encoder import Encoder, load_transformer
-from core.tuning.config import MERGE_WEIGHTS
+from core.tuning.config import MERGE_MEASURED, MERGE_WEIGHTS
 from core.tuning.dev import DevSet, measure_dev
-
-MEASURED = 3
-"""Shares of those that forget little which development NDCG@5 is measured at, the model as it came aside: it takes the time of many looks at the guard set."""
 
 
 @dataclass(frozen=True)
@@ -75,9 +72,9 @@ def merge_with_base(
     points: list[MergePoint] = []
     for weight in weights:
         points.append(MergePoint(weight, measure_encoder(blend(weight)), tuned_dev if weight == 1 else None))
-        on_point(len(points), len(weights) + MEASURED)
+        on_point(len(points), len(weights) + MERGE_MEASURED)
     kept = list_kept(points, base_guard) or [choose_weight(points, base_guard)]
-    rows = sorted({*np.linspace(0, len(kept) - 1, MEASURED).round().astype(int).tolist()})
+    rows = sorted({*np.linspace(0, len(kept) - 1, MERGE_MEASURED).round().astype(int).tolist()})
     for place, row in enumerate(rows):
         point = kept[row]
         if point.dev is None:

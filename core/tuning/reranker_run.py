@@ -12,20 +12,23 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from core.curation.near_duplicates import ensure_twins
-from core.curation.snapshot import SnapshotData
 from core.curation.split import ensure_split
 from core.evaluation.measures import PRIMARY, average, score_ranking
+from core.evaluation.options import RERANK
 from core.evaluation.significance import compare_scores
-from core.model import Document, Evaluation, ModelRecord, PairsmithError, Part
+from core.evaluation.systems import BASE
+from core.model import Evaluation, ModelRecord, PairsmithError, Part
 from core.retrieval.encoder import embed_anchors, embed_documents
 from core.retrieval.hub import tell_megabytes
 from core.retrieval.models import ensure_base_model
 from core.retrieval.ranking import search_dense
 from core.retrieval.reranker import Reranker
 from core.retrieval.rerankers import find_reranker, take_reranker
+from core.retrieval.vectors import Floats
 from core.store import artefacts, corpus, projects
 from core.tuning.cost import read_peak_gb
 from core.tuning.dataset import list_lessons
+from core.tuning.dev import DevSet, read_part
 from core.tuning.fixed import fix_snapshot
 from core.tuning.reranker_config import RerankerConfig
 from core.tuning.reranker_pairs import list_pairs
@@ -35,7 +38,7 @@ from core.tuning.train_reranker import Lists, TrainedReranker, describe_training
 from core.tuning.trainer import TrainingStopped
 from core.workspace import CHECKPOINTS, Workspace
 
-SYSTEM = "base+rerank"
+SYSTEM = BASE + RERANK
 
 
 def run_reranker_training(workspace: Workspace, project_id: str, run_id: str, settings: Mapping[str, Any], speaker: Speaker) -> dict[str, Any]:
@@ -47,14 +50,14 @@ def run_reranker_training(workspace: Workspace, project_id: str, run_id: str, se
         project = projects.get_project(conn, project_id)
         documents = corpus.read_documents(conn, project_id)
     base = ensure_base_model(workspace, project_id, project.base_model)
-    embed_documents(workspace, base, documents, on_progress=lambda step, total: speaker.report(step, total, "Encoding documents"))
+    vectors = embed_documents(workspace, base, documents, on_progress=lambda step, total: speaker.report(step, total, "Encoding documents"))
     twins = ensure_twins(workspace, project_id, base)
     snapshot = fix_snapshot(workspace, project_id, folder)
     start = base
     if config.start:
         start = take_reranker(workspace, project_id, find_reranker(workspace, project_id, config.start), tell_megabytes(speaker.report))
     pairs = list_pairs(list_lessons(snapshot, config.min_grade, twins).lessons, snapshot.contents)
-    dev, test = (_find_lists(workspace, base, documents, snapshot, part, config.depth) for part in (Part.DEV, Part.TEST))
+    dev, test = (_find_lists(workspace, base, read_part(snapshot, documents, part), vectors, config.depth) for part in (Part.DEV, Part.TEST))
     speaker.stage("Measuring the base model")
     trained = hear(
         lambda on_begin, on_step: train_cross_encoder(start.location, pairs, dev, config, folder / CHECKPOINTS, on_begin, on_step),
@@ -89,16 +92,14 @@ def _keep_best(workspace: Workspace, made: Provenance[RerankerConfig], trained: 
     speaker.cancel({"cancelled": kept, "snapshot_id": made.snapshot.id})
 
 
-def _find_lists(workspace: Workspace, base: ModelRecord, documents: list[Document], snapshot: SnapshotData, part: Part, depth: int) -> Lists:
-    """The first `depth` documents that the base model finds for each anchor of a part."""
-    anchors = snapshot.part(part)
-    vectors = embed_documents(workspace, base, documents)
-    rows, _ = search_dense(embed_anchors(workspace, base, [anchor.text for anchor in anchors]), vectors, depth)
+def _find_lists(workspace: Workspace, base: ModelRecord, asked: DevSet, vectors: Floats, depth: int) -> Lists:
+    """The first `depth` documents that the base model finds for each anchor; `vectors` (n, d) float32, those of the documents under it."""
+    rows, _ = search_dense(embed_anchors(workspace, base, asked.anchors), vectors, depth)
     return Lists(
-        anchors={anchor.id: anchor.text for anchor in anchors},
-        found={anchor.id: [documents[row].id for row in found] for anchor, found in zip(anchors, rows.tolist(), strict=True)},
-        contents={document.id: document.content for document in documents},
-        qrels={anchor.id: {**anchor.positives, **dict.fromkeys(anchor.hard_negatives, 0)} for anchor in anchors},
+        anchors=dict(zip(asked.anchor_ids, asked.anchors, strict=True)),
+        found={anchor_id: [asked.documents[row].id for row in found] for anchor_id, found in zip(asked.anchor_ids, rows.tolist(), strict=True)},
+        contents={document.id: document.content for document in asked.documents},
+        qrels=asked.qrels,
     )
 
 

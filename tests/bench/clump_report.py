@@ -7,8 +7,8 @@ from typing import Any
 
 from core.geometry.clumps import MAX_DOCUMENTS, Search, find_clumps
 from core.geometry.gap import Questions
-from core.geometry.map_run import read_references
 from core.geometry.projection import sample_rows
+from core.geometry.references import read_references
 from core.model import Part
 from core.retrieval.encoder import Encoder
 from core.retrieval.vectors import Floats

@@ -14,7 +14,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from core.geometry.map_run import draw_maps, read_references
+from core.geometry.map_run import draw_maps
+from core.geometry.references import read_references
 from core.settings import Settings
 from core.store import corpus, open_store
 from core.tuning.cost import read_peak_gb

@@ -7,11 +7,10 @@ from collections.abc import Callable
 from playwright.sync_api import Page, expect
 
 from core.model import Document
-from core.store import candidates, corpus
+from core.store import corpus
 from core.workspace import Workspace
 from tests.e2e.conftest import HOSTILE, QUEUE_PROJECT
-from tests.e2e.test_judging_panel import PANEL
-from tests.e2e.test_map_lasso import draw_map
+from tests.e2e.test_map_lasso import draw_map, review_inside
 from tests.servers import Server
 
 GROUP = {"ids": ["r00", "r01", "r02"], "terms": ["right", "answer"], "closer": 2.5, "anchors": 0}
@@ -21,13 +20,7 @@ def test_a_group_that_came_together_is_reviewed_with_one_click(tab: Page, serve:
     draw_map(home_store, hotspots=[GROUP])
     tab.goto(f"{serve().url}/map?project={QUEUE_PROJECT}")
     expect(tab.get_by_text("Group 1: right, answer — 3 documents came 2.5 times closer together")).to_be_visible()
-    tab.get_by_role("button", name="Review what is in here").click()
-    expect(tab.get_by_role("heading", name="Hard negatives")).to_be_visible()
-    expect(tab.get_by_text("2 pairs of 2 questions answered there come next.")).to_be_visible()
-    expect(tab.locator(PANEL)).to_have_attribute("data-pair", '["a00","r02"]')
-    with home_store.store.read() as conn:
-        pairs = candidates.list_queued_pairs(conn, QUEUE_PROJECT)
-    assert {("a00", "r02"), ("a02", "r00")} <= set(pairs)
+    review_inside(tab, home_store)
 
 
 def test_a_search_marks_what_it_finds_and_hostile_text_stays_text(tab: Page, serve: Callable[..., Server], home_store: Workspace) -> None:

@@ -41,6 +41,19 @@ def draw_map(workspace: Workspace, *, text: str = "", hotspots: Sequence[Mapping
         artefacts.put_projection(conn, QUEUE_PROJECT, Projection("one", BASE, TUNED, str(path), figures, 10.0))
 
 
+def review_inside(tab: Page, workspace: Workspace) -> list[tuple[str, str]]:
+    """Have the first three answers reviewed, by the button that is there; the pairs that are queued then."""
+    tab.get_by_role("button", name="Review what is in here").click()
+    expect(tab.get_by_role("heading", name="Hard negatives")).to_be_visible()
+    expect(tab.get_by_text("2 pairs of 2 questions answered there come next.")).to_be_visible()
+    # r01 answers the held-out a01: only the other two may be shown, each for the other's question
+    expect(tab.locator(PANEL)).to_have_attribute("data-pair", '["a00","r02"]')
+    with workspace.store.read() as conn:
+        pairs = candidates.list_queued_pairs(conn, QUEUE_PROJECT)
+    assert {("a00", "r02"), ("a02", "r00")} <= set(pairs)
+    return pairs
+
+
 def test_a_lasso_is_reviewed_with_one_click_without_what_is_held_out(tab: Page, serve: Callable[..., Server], home_store: Workspace) -> None:
     draw_map(home_store)
     tab.set_viewport_size({"width": 1280, "height": 1600})
@@ -58,12 +71,5 @@ def test_a_lasso_is_reviewed_with_one_click_without_what_is_held_out(tab: Page, 
         tab.mouse.move(x, y, steps=8)
     tab.mouse.up()
     expect(tab.get_by_text("3 documents drawn around")).to_be_visible()
-    tab.get_by_role("button", name="Review what is in here").click()
-    expect(tab.get_by_role("heading", name="Hard negatives")).to_be_visible()
-    expect(tab.get_by_text("2 pairs of 2 questions answered there come next.")).to_be_visible()
-    # r01 answers the held-out a01: only the other two may be shown, each for the other's question
-    expect(tab.locator(PANEL)).to_have_attribute("data-pair", '["a00","r02"]')
-    with home_store.store.read() as conn:
-        pairs = candidates.list_queued_pairs(conn, QUEUE_PROJECT)
-    assert {("a00", "r02"), ("a02", "r00")} <= set(pairs)
+    pairs = review_inside(tab, home_store)
     assert not [pair for pair in pairs if pair[1] == "r01"]

@@ -10,8 +10,9 @@ import torch
 from core.model import Document
 from core.retrieval.encoder import load_transformer
 from core.retrieval.models import describe_model
+from core.tuning.config import MERGE_MEASURED
 from core.tuning.dev import DevSet
-from core.tuning.merge import MEASURED, MergePoint, choose_weight, merge_with_base
+from core.tuning.merge import MergePoint, choose_weight, merge_with_base
 from tests.tiny_model import make_tiny_model
 
 
@@ -45,7 +46,7 @@ def test_the_blend_lies_on_the_line_between_base_and_tuned(tmp_path: Path, tiny_
     seen: list[tuple[int, int]] = []
     chosen, points, base_guard = merge_with_base(record, other, dev, lambda step, total: seen.append((step, total)), weights=(0.25, 1.0))
     assert [point.weight for point in points] == [0.25, 1.0]
-    assert seen[:2] == [(1, 2 + MEASURED), (2, 2 + MEASURED)]
+    assert seen[:2] == [(1, 2 + MERGE_MEASURED), (2, 2 + MERGE_MEASURED)]
     assert seen[-1][0] == seen[-1][1]
     assert 0 <= base_guard <= 1
     for name, start in base.state_dict().items():
