@@ -19,8 +19,8 @@ SLOWER = {"mnrl": 1.0, "cached_mnrl": 2.2, "gist": 2.6}
 LOSSES = tuple(SLOWER)
 METHODS = ("whole", "adapter")
 """What is trained: the model, or one matrix on its query vectors."""
-MERGE_WEIGHTS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
-"""Shares of the tuned weights that a blend is looked for among."""
+MERGE_WEIGHTS = (0.2, 0.4, 0.6, 0.8, 1.0)
+"""Shares of the tuned weights that a blend is looked for among; one more lies above the largest of them that forgets little (`core.tuning.merge`)."""
 MERGE_MEASURED = 3
 """Of those that forget little, how many development NDCG@5 is measured at: it takes the time of many looks at the guard set."""
 MIN_TRAIN_ANCHORS = 50

@@ -46,6 +46,12 @@ def list_kept(points: Sequence[MergePoint], base_guard: float, allowed_loss: flo
     return [point for point in points if base_guard - point.guard <= allowed_loss + 1e-9]
 
 
+def find_between(points: Sequence[MergePoint], base_guard: float) -> float | None:
+    """Half-way from the largest weight that forgets little to the next; None where the last does, or none. `points` by rising weight."""
+    last = max((place for place, point in enumerate(points) if point in list_kept(points, base_guard)), default=len(points))
+    return round((points[last].weight + points[last + 1].weight) / 2, 3) if last + 1 < len(points) else None
+
+
 def merge_with_base(
     record: ModelRecord,
     model: SentenceTransformer,
@@ -57,8 +63,8 @@ def merge_with_base(
 ) -> tuple[MergePoint, list[MergePoint], float]:
     """Try the weights (rising) and leave `model` at the chosen one. Returns it, all points, and the base's NDCG@5 on the guard set.
 
-    All are measured on the guard set; of those that forget little, the largest, the smallest and what lies between on development anchors.
-    `tuned_dev`: development NDCG@5 of `model` as it comes, where it was measured already.
+    All are measured on the guard set, and one more half-way from the largest that forgets little to the next; of those that forget little, the largest, the
+    smallest and what lies between on development anchors. `tuned_dev`: development NDCG@5 of `model` as it comes, where it was measured already.
     """
     base = load_transformer(record)
     base_guard = measure_encoder(Encoder(record, base))
@@ -70,16 +76,23 @@ def merge_with_base(
         return Encoder(record, model.eval())
 
     points: list[MergePoint] = []
-    for weight in weights:
+
+    def look(weight: float) -> None:
         points.append(MergePoint(weight, measure_encoder(blend(weight)), tuned_dev if weight == 1 else None))
-        on_point(len(points), len(weights) + MERGE_MEASURED)
+        on_point(len(points), len(weights) + 1 + MERGE_MEASURED)
+
+    for weight in weights:
+        look(weight)
+    if between := find_between(points, base_guard):
+        look(between)
+        points.sort(key=lambda point: point.weight)
     kept = list_kept(points, base_guard) or [choose_weight(points, base_guard)]
     rows = sorted({*np.linspace(0, len(kept) - 1, MERGE_MEASURED).round().astype(int).tolist()})
     for place, row in enumerate(rows):
         point = kept[row]
         if point.dev is None:
             points[points.index(point)] = replace(point, dev=measure_dev(blend(point.weight), dev))
-        on_point(len(weights) + place + 1, len(weights) + len(rows))
+        on_point(len(points) + place + 1, len(points) + len(rows))
     chosen = choose_weight(points, base_guard)
     blend(chosen.weight)
     return chosen, points, base_guard

@@ -96,9 +96,10 @@ def test_no_text_stands_twice(contracts: Bundle, guard: Bundle):
 
 def test_there_is_enough_general_language(guard: Bundle):
     assert len(read_generic(sample_data.GENERIC_PAIRS)) >= 300
-    assert len(guard.documents) >= 150
-    assert len(guard.anchors) >= 60
+    assert len(guard.documents) >= 250
+    assert len(guard.anchors) >= 300
     assert {item.anchor_id for item in guard.judgements if item.grade > 0} == {anchor.id for anchor in guard.anchors}
+    assert {item.document_id for item in guard.judgements if item.grade == 2} == {document.id for document in guard.documents}
     assert len(reference_texts()) >= 1_000
 
 

@@ -18,6 +18,8 @@ from pathlib import Path
 
 CHOICES: dict[str, dict[str, object]] = {
     "default": {},
+    "slow": {"learning_rate": 3e-5},
+    "guided": {"loss": "gist"},
     "long": {"epochs": 3, "learning_rate": 3e-5, "evaluations": 6},
     "no-negatives": {"negatives": 0},
     "one-negative": {"negatives": 1},

@@ -14,7 +14,7 @@ from typing import Any
 from sentence_transformers import SentenceTransformer
 
 from core.evaluation.guard import list_guard_texts, measure_encoder
-from core.model import Part
+from core.model import Part, hash_text
 from core.retrieval.encoder import Encoder, load_transformer
 from core.tuning.config import MERGE_WEIGHTS, NEAR, TuneConfig
 from core.tuning.dataset import build_rows
@@ -55,10 +55,15 @@ def measure_base(data: Prepared, part: Part) -> Result:
 
 
 def name_settings(data: Prepared, recipe: str, seed: int, changes: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """What a cell depends on: the snapshot, the budget, and the recipe's settings."""
+    """What a cell depends on: the snapshot, the budget, the guard set, and the recipe's settings."""
     ours = {**our_config(data, seed).to_json(), **(changes or {}), "weights": MERGE_WEIGHTS, "near": NEAR}
     settings = {"base": {}, "article": ARTICLE, "ours": ours}[recipe]
-    return json.loads(json.dumps({"snapshot": data.snapshot.id, "budget": [TRAIN_ANCHORS, ANSWERS], **settings}))
+    return json.loads(json.dumps({"snapshot": data.snapshot.id, "budget": [TRAIN_ANCHORS, ANSWERS], "guard": name_guard(), **settings}))
+
+
+def name_guard() -> str:
+    """A name for the contents of the guard set: blending looks at it, and every cell is measured on it."""
+    return hash_text("\n".join(sorted(list_guard_texts())))
 
 
 def model_folder(data: Prepared, recipe: str, seed: int) -> Path:

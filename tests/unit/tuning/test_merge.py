@@ -12,7 +12,7 @@ from core.retrieval.encoder import load_transformer
 from core.retrieval.models import describe_model
 from core.tuning.config import MERGE_MEASURED
 from core.tuning.dev import DevSet
-from core.tuning.merge import MergePoint, choose_weight, merge_with_base
+from core.tuning.merge import MergePoint, choose_weight, find_between, merge_with_base
 from tests.tiny_model import make_tiny_model
 
 
@@ -33,6 +33,13 @@ def test_a_share_that_was_not_measured_on_development_anchors_is_not_chosen() ->
     assert choose_weight([MergePoint(0.5, 0.8, dev=0.3), MergePoint(0.7, 0.8), MergePoint(1.0, 0.5)], 0.8).weight == 0.5
 
 
+def test_one_more_share_is_looked_at_above_the_largest_that_forgets_little() -> None:
+    forgets_from_60 = [MergePoint(0.2, 0.80), MergePoint(0.4, 0.795), MergePoint(0.6, 0.78), MergePoint(1.0, 0.70)]
+    assert find_between(forgets_from_60, 0.80) == 0.5
+    assert find_between(forgets_from_60, 0.70) is None, "all keep"
+    assert find_between(forgets_from_60, 0.90) is None, "none keeps"
+
+
 def test_nothing_to_choose_from_is_an_error() -> None:
     with pytest.raises(ValueError, match="no points"):
         choose_weight([], 0.8)
@@ -45,8 +52,8 @@ def test_the_blend_lies_on_the_line_between_base_and_tuned(tmp_path: Path, tiny_
     dev = DevSet(["a"], ["the licensee"], {"a": {"d": 1}}, [Document("d", "the licensee may terminate"), Document("e", "payment is due")])
     seen: list[tuple[int, int]] = []
     chosen, points, base_guard = merge_with_base(record, other, dev, lambda step, total: seen.append((step, total)), weights=(0.25, 1.0))
-    assert [point.weight for point in points] == [0.25, 1.0]
-    assert seen[:2] == [(1, 2 + MERGE_MEASURED), (2, 2 + MERGE_MEASURED)]
+    assert [point.weight for point in points if point.weight != 0.625] == [0.25, 1.0]
+    assert seen[:2] == [(1, 3 + MERGE_MEASURED), (2, 3 + MERGE_MEASURED)]
     assert seen[-1][0] == seen[-1][1]
     assert 0 <= base_guard <= 1
     for name, start in base.state_dict().items():
