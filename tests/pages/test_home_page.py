@@ -66,6 +66,31 @@ def test_a_folder_that_is_not_there_is_refused_with_words_and_nothing_is_made(op
     assert escape_label("/no/such/folder") in app.error[0].value
 
 
+def test_what_is_typed_as_a_folder_is_never_looked_for_on_the_hub(open_screen: OpenScreen, workspace: Workspace) -> None:
+    """Once a name of the form owner/name was fetched by the page itself, which stood still meanwhile."""
+    app = open_screen("home")
+    app.text_input(key="new_name").set_value("Mine")
+    app.radio(key="base_kind").set_value("A folder on this machine").run()
+    app.text_input(key="model_folder").set_value("models/encoder")
+    next(button for button in app.button if button.label == "Create project").click().run()
+    assert list_ids(workspace) == []
+    assert app.error[0].value.startswith(escape_label("There is no model folder 'models/encoder' on this machine."))
+
+
+def test_a_folder_given_from_where_the_app_stands_is_kept_absolute(
+    open_screen: OpenScreen, workspace: Workspace, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker may stand elsewhere, and would take it for the name of a model on the hub."""
+    monkeypatch.chdir(tiny_model.parents[1])
+    app = open_screen("home")
+    app.text_input(key="new_name").set_value("Mine")
+    app.radio(key="base_kind").set_value("A folder on this machine").run()
+    app.text_input(key="model_folder").set_value(f"{tiny_model.parent.name}/{tiny_model.name}")
+    next(button for button in app.button if button.label == "Create project").click().run()
+    with workspace.store.read() as conn:
+        assert projects.get_project(conn, "mine").base_model == str(tiny_model)
+
+
 def test_a_model_folder_becomes_the_base_model(open_screen: OpenScreen, workspace: Workspace, tiny_model: Path) -> None:
     app = open_screen("home")
     app.text_input(key="new_name").set_value("Mine")

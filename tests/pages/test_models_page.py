@@ -190,6 +190,19 @@ def test_a_training_that_would_mean_nothing_is_stopped_with_what_to_do(open_scre
     assert any(link.label == "Review negatives" for link in app.get("page_link"))
 
 
+def test_the_memory_that_is_free_is_asked_for_each_time(
+    open_screen: OpenScreen, workspace: Workspace, tuned_model: ModelRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once it was kept with the rest of what a training would find."""
+    review(workspace)
+    monkeypatch.setattr("core.tuning.checks.read_free_gb", lambda: 0.25)
+    app = open_screen("models")
+    assert any(escape_label("and 0.2 GB are free") in item.value for item in app.warning)
+    monkeypatch.setattr("core.tuning.checks.read_free_gb", lambda: 64.0)
+    app.run()
+    assert not [item for item in app.warning if "are free" in item.value]
+
+
 def test_a_finished_training_says_what_the_cross_encoder_adds(open_screen: OpenScreen, workspace: Workspace, tuned_model: ModelRecord) -> None:
     review(workspace)
     with workspace.store.write() as conn:
