@@ -18,7 +18,7 @@ from core.evaluation.verdict import MAX_FORGETTING
 from core.model import ModelRecord
 from core.retrieval.encoder import Encoder, load_transformer
 from core.tuning.config import MERGE_MEASURED, MERGE_WEIGHTS
-from core.tuning.dev import DevSet, measure_dev
+from core.tuning.held_out import HeldOut, measure_held_out
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def list_kept(points: Sequence[MergePoint], base_guard: float, allowed_loss: flo
 def merge_with_base(
     record: ModelRecord,
     model: SentenceTransformer,
-    dev: DevSet,
+    dev: HeldOut,
     on_point: Callable[[int, int], None],
     weights: Sequence[float] = MERGE_WEIGHTS,
     *,
@@ -78,7 +78,7 @@ def merge_with_base(
     for place, row in enumerate(rows):
         point = kept[row]
         if point.dev is None:
-            points[points.index(point)] = replace(point, dev=measure_dev(blend(point.weight), dev))
+            points[points.index(point)] = replace(point, dev=measure_held_out(blend(point.weight), dev))
         on_point(len(weights) + place + 1, len(weights) + len(rows))
     chosen = choose_weight(points, base_guard)
     blend(chosen.weight)

@@ -32,7 +32,7 @@ from core.tuning.config import TuneConfig
 from core.tuning.cost import read_peak_gb
 from core.tuning.dataset import Row as TrainingRow
 from core.tuning.dataset import build_rows, group_by_count
-from core.tuning.dev import DevSet, measure_dev, narrow, read_part
+from core.tuning.held_out import HeldOut, measure_held_out, narrow, read_held_out
 from core.tuning.train import train_model
 from core.workspace import Workspace
 from tests.bench.harness import Row
@@ -48,8 +48,8 @@ class Task:
 
     record: ModelRecord
     rows: list[TrainingRow]
-    dev: DevSet
-    near: DevSet
+    dev: HeldOut
+    near: HeldOut
     """What ours measures over while it trains."""
 
 
@@ -80,7 +80,7 @@ def gather(home: Path, folder: Path, most: int) -> Task:
     rows = max(group_by_count(build_rows(snapshot, CONFIG)).values(), key=len)
     needed = {document_id for anchor in snapshot.part(Part.DEV) for document_id in anchor.positives}
     shown = [item for place, item in enumerate(documents) if not most or place < most or item.id in needed]
-    dev = read_part(snapshot, shown, Part.DEV)
+    dev = read_held_out(snapshot, shown, Part.DEV)
     near = narrow(dev, embed_anchors(workspace, record, dev.anchors), embed_documents(workspace, record, shown))
     workspace.store.close()
     return Task(record, rows[:: max(1, len(rows) // most) if most else 1][: most or None], dev, near)
@@ -92,7 +92,7 @@ def train_ours(task: Task) -> Result:
         began, worked = time.perf_counter(), time.process_time()
         trained = train_model(task.record, task.rows, [], task.near, CONFIG, Path(work), lambda *_: None, lambda *_: True)
         seconds, cpu_s = time.perf_counter() - began, time.process_time() - worked
-    return Result(seconds, trained.evaluating_s, cpu_s, measure_dev(Encoder(task.record, trained.model), task.dev), read_peak_gb() or 0.0)
+    return Result(seconds, trained.evaluating_s, cpu_s, measure_held_out(Encoder(task.record, trained.model), task.dev), read_peak_gb() or 0.0)
 
 
 def train_plainly(task: Task) -> Result:
@@ -154,7 +154,7 @@ def train_plainly(task: Task) -> Result:
         evaluator(model)
         SentenceTransformerTrainer(model, arguments, train_dataset=Dataset.from_dict(columns), loss=loss, evaluator=evaluator).train()
         seconds, cpu_s = time.perf_counter() - began, time.process_time() - worked
-    return Result(seconds, sum(evaluating), cpu_s, measure_dev(Encoder(task.record, model.eval()), task.dev), read_peak_gb() or 0.0)
+    return Result(seconds, sum(evaluating), cpu_s, measure_held_out(Encoder(task.record, model.eval()), task.dev), read_peak_gb() or 0.0)
 
 
 def measure_padding(task: Task) -> tuple[float, float]:
