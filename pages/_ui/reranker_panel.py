@@ -14,6 +14,7 @@ from core.tuning.checks import check_memory
 from core.tuning.findings import refuse_blocked
 from core.tuning.reranker_config import RerankerConfig
 from core.tuning.reranker_preflight import RerankerPreflight, run_reranker_preflight
+from pages._ui.model_label import label_model
 from pages._ui.page import Page
 from pages._ui.preflight import LABEL, REVIEW, draw_findings, say_cost
 from pages._ui.reranker_taking import draw_taking
@@ -40,10 +41,9 @@ def draw_rerankers(page: Page) -> None:
         watch_run(page, run, _draw_live if run.progress.figures else None)
         if run.status == RunStatus.SUCCEEDED:
             _draw_outcome(page, run)
-    left, right = st.columns(2)
-    with left.container(border=True, height="stretch"):
+    with st.container(border=True):
         _draw_training(page, is_going=run is not None and not run.status.is_over)
-    with right.container(border=True, height="stretch"):
+    with st.container(border=True):
         draw_taking(page)
 
 
@@ -51,7 +51,7 @@ def _draw_training(page: Page, *, is_going: bool) -> None:
     """What a training would begin from, find and take, and the button that starts it."""
     st.markdown("**Train one on the reviewed pairs**")
     st.caption("From answers and reviewed hard negatives of the training anchors; development anchors choose its best moment.")
-    choices = {"": BASE, **{record.id: record.name for record in list_rerankers(page.workspace, page.project_id)}}
+    choices = {"": BASE, **{record.id: label_model(record) for record in list_rerankers(page.workspace, page.project_id)}}
     start = st.selectbox("Begin from", list(choices), format_func=choices.__getitem__, key="reranker_start")
     report = _check(page, str(start))
     if report.answers and report.negatives:
