@@ -13,7 +13,7 @@ from contextlib import closing
 from pathlib import Path
 
 from core.model import PairsmithError
-from core.workspace import CHECKPOINTS, Workspace
+from core.workspace import CHECKPOINTS, UNFINISHED, Workspace
 
 
 def back_up_home(workspace: Workspace, out: Path) -> int:
@@ -39,7 +39,7 @@ def back_up_home(workspace: Workspace, out: Path) -> int:
         copy.parent.mkdir(parents=True, exist_ok=True)
         with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(copy)) as target:
             source.backup(target)
-        files = sum(_copy(path, partial / path.relative_to(workspace.home)) for path in workspace.home.rglob("*") if _is_wanted(path, database))
+        files = sum(_copy(path, partial / path.relative_to(workspace.home)) for path in workspace.home.rglob("*") if _is_wanted(path, workspace.home, database))
         partial.rename(out)
     except (OSError, sqlite3.Error) as error:
         raise PairsmithError(f"The backup to {out} failed: {error}. Nothing was left there.") from error
@@ -48,9 +48,10 @@ def back_up_home(workspace: Workspace, out: Path) -> int:
     return files
 
 
-def _is_wanted(path: Path, database: Path) -> bool:
+def _is_wanted(path: Path, home: Path, database: Path) -> bool:
     is_database = path.name.startswith(database.name) and path.parent == database.parent
-    return not is_database and not path.name.endswith(".tmp") and CHECKPOINTS not in path.parts and path.is_file()
+    is_half = path.name.endswith(".tmp") or any(part == CHECKPOINTS or part.endswith(UNFINISHED) for part in path.relative_to(home).parts)
+    return not is_database and not is_half and path.is_file()
 
 
 def _copy(path: Path, to: Path) -> bool:

@@ -7,17 +7,23 @@ what the database says of files in it is relative to it, so that a home that was
 from __future__ import annotations
 
 import os
+import shutil
 import threading
+import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from core.settings import Settings, load_settings
 from core.store import Store, open_store
 
 CHECKPOINTS = "checkpoints"
 """Folder of a run that only its next attempt needs: it goes when the run is over."""
+UNFINISHED = ".unfinished"
+"""How the name of a folder ends that is not whole yet."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,7 @@ class Workspace:
 
     def unfinished_model(self, run_id: str) -> Path:
         """Where a run writes a model until it is whole. What a kill leaves there goes when the run is over."""
-        return self.home / "models" / f".{run_id}.unfinished"
+        return self.home / "models" / f".{run_id}{UNFINISHED}"
 
     def run_folder(self, run_id: str) -> Path:
         """Where a run keeps its log, checkpoints and results."""
@@ -68,3 +74,26 @@ def replace_file(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def draft_folder(parent: Path, kind: str) -> Iterator[Path]:
+    """A path of its own in `parent` for a folder that is moved where it belongs once it is whole; what lies there when the block ends goes.
+
+    What processes that were killed left of the same kind goes first: one that lives holds the lock beside its draft.
+    """
+    for left in parent.glob(f".{kind}-*.lock"):
+        with suppress(Timeout), FileLock(left, timeout=0):
+            _discard(left)
+    draft = parent / f".{kind}-{uuid.uuid4().hex}{UNFINISHED}"
+    lock = draft.with_suffix(".lock")
+    with FileLock(lock):
+        try:
+            yield draft
+        finally:
+            _discard(lock)
+
+
+def _discard(lock: Path) -> None:
+    shutil.rmtree(lock.with_suffix(UNFINISHED), ignore_errors=True)
+    lock.unlink(missing_ok=True)

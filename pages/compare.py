@@ -16,6 +16,7 @@ from pages._ui.clump_story import show_clump_line
 from pages._ui.evaluate_form import draw_form
 from pages._ui.figures import draw_figures
 from pages._ui.holes_panel import draw_holes
+from pages._ui.model_label import label_model
 from pages._ui.origin import draw_origin
 from pages._ui.outcome import Measured, find_measured, offer_measuring
 from pages._ui.page import Page, open_page
@@ -36,7 +37,7 @@ def choose_model(page: Page) -> tuple[ModelRecord | None, ModelRecord | None]:
     tuned = [model for model in models if model.kind.is_trained]
     if first is None:
         return next((model for model in models if model.kind == ModelKind.BASE), None), None
-    words = {model.id: f"{model.name} ({model.id[:8]})" for model in tuned}
+    words = {model.id: label_model(model) for model in tuned}
     text = "Newest first. To begin with it is the newest that was measured on held-out anchors."
     index = list(words).index(first.id)
     chosen = st.selectbox("Tuned model", list(words), index, format_func=lambda item: words.get(item, item), help=text, key="compare_model")

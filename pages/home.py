@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import streamlit as st
 
 from core.curation.next_step import Step, list_steps, next_step, read_standing
 from core.ingest.sample import SAMPLE_ID, create_sample
 from core.model import PairsmithError, Project, RunKind
-from core.retrieval.models import EMBEDDED_DEFAULT, SUGGESTED_HUB_ID, locate_model
+from core.retrieval.models import EMBEDDED_DEFAULT, SUGGESTED_HUB_ID, find_folder, is_hub_id
 from core.store import artefacts, projects, runs
 from pages._ui.page import open_page, open_project
 from pages._ui.runs import latest_run, start_run_in, watch_run
@@ -51,7 +49,7 @@ def create_project() -> None:
         if not base_model:
             raise PairsmithError("Say which base model to use, or choose the built-in one.")
         if kind == FOLDER:
-            locate_model(base_model)
+            base_model = str(find_folder(base_model))  # absolute, as the worker may stand in another folder
         with page.workspace.store.write() as conn:
             project_id = projects.suggest_id(conn, name)
             projects.add_project(conn, project_id, name=name, base_model=base_model)
@@ -68,8 +66,7 @@ def kind_of_model(reference: str) -> str:
     """Which of the three kinds of base model a reference names: a hub id is an owner and a model with one slash between."""
     if reference == EMBEDDED_DEFAULT:
         return EMBEDDED
-    is_folder = Path(reference).expanduser().is_dir() or reference.startswith(("/", ".", "~")) or reference.count("/") != 1
-    return FOLDER if is_folder else HUB
+    return HUB if is_hub_id(reference) else FOLDER
 
 
 def preset_model(kind: str) -> str:

@@ -16,13 +16,13 @@ from core.store import artefacts, candidate_table, judgements
 from core.store.candidate_table import CandidateFilter, CandidateRow
 from pages._ui.calibration_chart import draw_calibration
 from pages._ui.figures import STILL
+from pages._ui.model_label import label_model
 from pages._ui.page import Page, get_workspace, open_page
 from pages._ui.runs import latest_run, start_run, watch_run
 from pages._ui.sign_in import is_lead_here
 from pages._ui.text import escape_label
 
 ROWS = 50
-SHORT = 12
 STATUSES = {"": "All", CandidateStatus.SUSPICIOUS: "May be an answer", CandidateStatus.PROPOSED: "Proposed", CandidateStatus.SET_ASIDE: "Set aside"}
 PARENT_RULES = {"suspicious": "Show it first", "aside": "Set it aside", "ignore": "Treat it like any other"}
 LABELS = {
@@ -42,7 +42,7 @@ def draw_start(page: Page) -> None:
     """The model choice, the options, and the button that starts mining."""
     with page.workspace.store.read() as conn:
         models = artefacts.list_models(conn, page.project_id)
-    names = {"base": "Base model"} | {model.id: f"{model.name} · {model.id[:SHORT]}" for model in models if model.kind == "tuned"}
+    names = {"base": "Base model"} | {model.id: label_model(model) for model in models if model.kind == "tuned"}
     st.selectbox("Model", list(names), format_func=names.__getitem__, key="mine_system", help="A tuned model finds what it still mistakes.")
     with st.expander("Advanced", icon=":material/tune:"):
         left, right = st.columns(2)

@@ -12,6 +12,7 @@ from core.release.stores import opened
 from core.release.target import StoreKind, Target, read_target, write_target
 from core.roles import require_lead
 from core.store import artefacts
+from pages._ui.model_label import label_model
 from pages._ui.page import open_page
 from pages._ui.release_live import NOTICE, draw_live, draw_search, draw_versions, look, show_notice
 from pages._ui.runs import latest_run, watch_run
@@ -68,7 +69,7 @@ def choose_model() -> ModelRecord | None:
         st.info("No model is registered yet. Prepare the documents first, then tune.", icon=":material/info:")
         st.page_link("tune.py", label="Go to tune", icon=":material/model_training:")
         return None
-    names = {model.id: f"{model.name}{' (base)' if model.kind == ModelKind.BASE else ''} · {model.id[:12]}" for model in models}
+    names = {model.id: label_model(model) + (" (base)" if model.kind == ModelKind.BASE else "") for model in models}
     chosen = st.selectbox("Model", list(names), format_func=names.__getitem__, key="release_model")
     return next(model for model in models if model.id == chosen)
 

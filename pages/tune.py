@@ -6,7 +6,9 @@ import streamlit as st
 
 from core.jobs.engine import LocalEngine
 from core.model import PairsmithError, Run, RunKind, RunStatus
+from core.retrieval.models import is_here
 from core.store import artefacts, judgements, projects, runs
+from core.tuning.checks import check_memory
 from core.tuning.config import ASSUMED_TEXTS_PER_S, TuneConfig
 from core.tuning.findings import refuse_blocked
 from core.tuning.preflight import Preflight, count_training, run_preflight
@@ -14,8 +16,8 @@ from core.tuning.recipes import Recipe, choose_recipe, explain_missing
 from pages._ui.judging_panel import drain_outbox
 from pages._ui.page import open_page
 from pages._ui.past_runs import draw_past
-from pages._ui.preflight import draw_counts, draw_findings
-from pages._ui.runs import format_seconds, start_run, watch_run
+from pages._ui.preflight import draw_counts, draw_findings, say_cost
+from pages._ui.runs import start_run, watch_run
 from pages._ui.series import draw_series
 from pages._ui.text import escape_label
 from pages._ui.tune_after import draw_after, draw_kept
@@ -45,7 +47,8 @@ def read_state() -> tuple[int, ...]:
     with page.workspace.store.read() as conn:
         project = projects.get_project(conn, page.project_id)
         mined = runs.newest_success(conn, page.project_id, RunKind.MINE)
-        return judgements.last_seq(conn, page.project_id), project.corpus_revision, project.anchor_revision, int(mined.created_at) if mined else 0
+        numbers = judgements.last_seq(conn, page.project_id), project.corpus_revision, project.anchor_revision, int(mined.created_at) if mined else 0
+    return *numbers, is_here(project.base_model)
 
 
 def read_measured() -> tuple[float | None, float | None]:
@@ -59,9 +62,9 @@ def read_measured() -> tuple[float | None, float | None]:
 
 
 def check(config: TuneConfig) -> Preflight:
-    """What a run with these settings would find now."""
+    """What a run with these settings would find now; the memory that is free is asked for each time."""
     speed, cut_share = read_measured()
-    return check_once(str(page.workspace.home), page.project_id, read_state(), config, cut_share, speed or ASSUMED_TEXTS_PER_S)
+    return check_memory(check_once(str(page.workspace.home), page.project_id, read_state(), config, cut_share, speed or ASSUMED_TEXTS_PER_S))
 
 
 def read_recipe() -> Recipe:
@@ -92,10 +95,8 @@ def draw_launch(*, is_next: bool = True) -> None:
             st.info(f"**{recipe.title}**  \n{recipe.why}", icon=":material/menu_book:")
     draw_findings(report)
     if config and not report.blocks:
-        source = "at the speed of the newest run here" if read_measured()[0] else "at the speed of two processor cores, as no run was measured here yet"
-        cost = f"about {format_seconds(report.seconds)} {source}, about {report.memory_gb:.1f} GB of memory"
-        if config.method == "adapter":
-            cost = f"about {format_seconds(report.seconds)} once the documents are encoded"
+        source = " at the speed of the newest run here" if read_measured()[0] else " at the speed of two processor cores, as no run was measured here yet"
+        cost = say_cost(report, " once the documents are encoded" if config.method == "adapter" else source)
         st.caption(f"{report.rows:,} pairs to learn from, {report.steps:,} steps, {cost}.")
     kind = "primary" if is_next and recipe.config else "secondary"
     words = "Start tuning" if recipe.config else "Tune all the same"

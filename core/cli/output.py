@@ -19,6 +19,7 @@ from core.model import PairsmithError, Run, RunStatus
 from core.plain import make_plain
 from core.retrieval.models import describe_model
 from core.store import artefacts, corpus, projects, runs
+from core.tuning.checks import Checked
 from core.tuning.findings import Finding
 from core.workspace import Workspace
 
@@ -70,6 +71,12 @@ def follow_run(workspace: Workspace, run_id: str, *, poll_s: float = 0.3) -> Run
 def render_finding(item: Finding) -> str:
     """A finding of a preflight on a line."""
     return f"{item.level.upper():<5} {item.text} {item.action}".rstrip()
+
+
+def render_cost(report: Checked) -> str:
+    """What a training would take, the memory where it is known."""
+    memory = f" and {report.memory_gb:.1f} GB of memory" if report.memory_gb else ""
+    return f"{report.steps} steps, about {report.seconds / 60:.0f} min{memory}"
 
 
 def describe_run(run: Run) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from core.cli.app import Json, ProjectName, app, open_project, run_to_end
-from core.cli.output import Out, render_finding
+from core.cli.output import Out, render_cost, render_finding
 from core.model import RunKind
 from core.retrieval.models import is_hub_id
 from core.retrieval.rerankers import list_rerankers, take_reranker
@@ -58,9 +58,7 @@ def preflight(
     """Say what the training of a cross-encoder would find: counts, leaks, contradictions, cut pairs, cost; what stops it and what weakens it."""
     report = run_reranker_preflight(open_project(project), project, RerankerConfig(start=start or ""), tokens=tokens)
     counted = f"{report.answers} answers and {report.negatives} reviewed negatives"
-    memory = f" and {report.memory_gb:.1f} GB of memory" if report.max_length else ""
-    cost = f"{counted}, {report.steps} steps, about {report.seconds / 60:.0f} min{memory}"
-    Out(json).show({"project": project, **report.to_json()}, "\n".join([*map(render_finding, report.findings), cost]))
+    Out(json).show({"project": project, **report.to_json()}, "\n".join([*map(render_finding, report.findings), f"{counted}, {render_cost(report)}"]))
 
 
 @reranker_app.command("add")

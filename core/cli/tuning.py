@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from core.cli.app import Json, ProjectName, app, open_project, run_to_end
-from core.cli.output import Out, render_finding
+from core.cli.output import Out, render_cost, render_finding
 from core.model import PairsmithError, RunKind
 from core.tuning.config import TuneConfig
 from core.tuning.findings import refuse_blocked
@@ -77,24 +77,20 @@ def preflight(
     config = find_recipe(recipe, count_training(workspace, project)).config or TuneConfig()
     count: Any = None
     if tokens:
-        from core.retrieval.models import ensure_base_model
+        from core.retrieval.models import describe_here
         from core.retrieval.tokens import count_tokens
         from core.store import projects
 
         with workspace.store.read() as conn:
-            base = projects.get_project(conn, project).base_model
-        count = count_tokens(ensure_base_model(workspace, project, base))
+            reference = projects.get_project(conn, project).base_model
+        base = describe_here(reference)
+        count = count_tokens(base) if base else None
     report = run_preflight(workspace, project, config, count_tokens=count)
     Out(json).show({"project": project, **report.to_json()}, _render(report))
 
 
 def _render(report: Preflight) -> str:
-    return "\n".join(
-        [
-            *map(render_finding, report.findings),
-            f"{report.rows} rows, {report.steps} steps, about {report.seconds / 60:.0f} min and {report.memory_gb:.1f} GB of memory",
-        ]
-    )
+    return "\n".join([*map(render_finding, report.findings), f"{report.rows} rows, {render_cost(report)}"])
 
 
 def _render_settings(settings: dict[str, Any]) -> str:

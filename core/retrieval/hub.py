@@ -1,7 +1,7 @@
 """A model of the hub, fetched into the hub's own cache: with progress in bytes, and failures in words that say what to do. No torch here.
 
 Refuses what the hub does not give. Invariants: a fetch that was stopped leaves no half file, and a file that came whole is not fetched again; while no hub
-answers, what the cache has whole is used.
+answers, what the cache has whole is used. `find_fetched` alone asks no hub.
 """
 
 from __future__ import annotations
@@ -49,6 +49,17 @@ def fetch_model(reference: str, *, instead: str, on_bytes: OnBytes | None = None
         if isinstance(error, OSError) and error.errno in _FULL:
             raise
         raise PairsmithError(f"The model {reference!r} cannot be fetched: {_explain(error)} {instead}") from error
+
+
+def find_fetched(reference: str) -> Path | None:
+    """The folder of the hub's model `reference` in the cache; None where it, or its weights, did not come yet. Asks no hub, so a page may call it."""
+    from huggingface_hub import snapshot_download
+
+    try:
+        folder = Path(snapshot_download(reference, ignore_patterns=SKIPPED, local_files_only=True))
+    except (OSError, ValueError):
+        return None
+    return folder if any(folder.rglob("*.safetensors")) else None
 
 
 def _fetch_files(reference: str, on_bytes: OnBytes, check: Callable[[Path], None]) -> None:

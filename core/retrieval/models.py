@@ -1,7 +1,7 @@
 """From the name of a model to a record: the embedded default, a local folder, or a hub id.
 
 Refuses: weights of the embedded default that are not the published ones, folders without weights, hub ids while no hub answers.
-`trust_remote_code` stays off. No torch here.
+`trust_remote_code` stays off. No torch here. What a page asks is answered by `find_folder` and `describe_here`, which reach for no network.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from core.model import ModelKind, ModelRecord, PairsmithError
 from core.retrieval.fingerprint import fingerprint_folder, hash_file
-from core.retrieval.hub import OnBytes, fetch_model
+from core.retrieval.hub import OnBytes, fetch_model, find_fetched
 from core.store import artefacts
 from core.workspace import Workspace
 
@@ -31,7 +31,16 @@ def describe_model(reference: str) -> ModelRecord:
     `reference`: `EMBEDDED_DEFAULT`, a folder that sentence-transformers can load, or a hub id. Raises `PairsmithError` when it cannot be
     found or is not what it claims to be.
     """
-    folder = locate_model(reference)
+    return _describe(locate_model(reference), reference)
+
+
+def describe_here(reference: str) -> ModelRecord | None:
+    """The same without asking any hub; None for a model of the hub that is not on this machine yet."""
+    folder = locate_here(reference)
+    return _describe(folder, reference) if folder else None
+
+
+def _describe(folder: Path, reference: str) -> ModelRecord:
     refuse_sides(folder, reference)
     max_length = read_max_length(folder)
     query_prompt, document_prompt = _read_prompts(folder, reference)
@@ -65,18 +74,34 @@ def locate_model(reference: str, *, instead: str = WITHOUT_HUB, on_bytes: OnByte
     """The folder the model lies in; a hub model is fetched into the hub's own cache, as `fetch_model` has it."""
     if reference == EMBEDDED_DEFAULT:
         return _embedded_folder()
+    if is_hub_id(reference):
+        return fetch_model(reference, instead=instead, on_bytes=on_bytes, check=check)
+    return find_folder(reference)
+
+
+def locate_here(reference: str) -> Path | None:
+    """The same without asking any hub; None for a model of the hub that is not on this machine yet."""
+    return find_fetched(reference) if is_hub_id(reference) else locate_model(reference)
+
+
+def find_folder(reference: str) -> Path:
+    """The model folder of that name on this machine, absolute. Raises `PairsmithError` where there is none, hub ids included."""
     folder = Path(reference).expanduser()
-    if folder.is_dir():
-        return folder.resolve()
-    if not is_hub_id(reference):
-        raise PairsmithError(f"There is no model folder {reference!r}. Give a folder, a hub id such as {SUGGESTED_HUB_ID}, or {EMBEDDED_DEFAULT}.")
-    return fetch_model(reference, instead=instead, on_bytes=on_bytes, check=check)
+    if not folder.is_dir():
+        instead = f"a hub id such as {SUGGESTED_HUB_ID}, or {EMBEDDED_DEFAULT}"
+        raise PairsmithError(f"There is no model folder {reference!r} on this machine. Look at the spelling, or use {instead}.")
+    return folder.resolve()
 
 
 def is_hub_id(reference: str) -> bool:
     """Whether it has the form of a hub id, owner/name, and no folder here has that name: such a model may have to be fetched first."""
     folder = Path(reference).expanduser()
     return not (folder.is_dir() or folder.is_absolute() or reference.startswith((".", "~"))) and reference.count("/") == 1
+
+
+def is_here(reference: str) -> bool:
+    """Whether nothing has to be fetched for it. Asks no hub."""
+    return not is_hub_id(reference) or find_fetched(reference) is not None
 
 
 def _embedded_folder() -> Path:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any, Protocol
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Protocol, TypeVar
 
 from core.curation.snapshot import LabelledAnchor, SnapshotData
 from core.curation.split import Split
@@ -27,6 +27,7 @@ LEAK_BLOCKS = 0.5
 """Share of held-out anchors whose answers are trained on, from which the verdict would be on what was learned by heart."""
 CUT_WARNS = 0.1
 LARGE_COMPONENT = 0.3
+_MEMORY = "memory"
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class Checked:
     steps: int = 0
     seconds: float = 0.0
     memory_gb: float = 0.0
+    """What a step needs; 0 where the model is not here yet."""
 
     @property
     def detectable(self) -> float:
@@ -58,6 +60,9 @@ class Checked:
     def to_json(self) -> dict[str, Any]:
         """Plain values; an infinite difference is None."""
         return {**asdict(self), "detectable": self.detectable if math.isfinite(self.detectable) else None, "can_run": not self.blocks}
+
+
+Report = TypeVar("Report", bound=Checked)
 
 
 class KeptOut(Protocol):
@@ -177,10 +182,17 @@ def check_duplicates(data: SnapshotData, documents: Sequence[Document]) -> list[
     return found
 
 
-def check_memory(needed_gb: float) -> list[Finding]:
-    """Whether a step fits into the memory that is free."""
-    free = read_free_gb()
-    if free is None or needed_gb <= 0.9 * free:
-        return []
-    text = f"A step needs about {needed_gb:.1f} GB of memory, and {free:.1f} GB are free."
-    return [Finding(Level.WARN, "memory", text, "Choose the loss in mini-batches, or a smaller batch.")]
+def note_absent(reference: str) -> Finding:
+    """That a model of the hub is not on this machine yet, where nothing is fetched to look."""
+    text = f"{reference!r} is not on this machine yet. It is fetched when the run starts: how much it reads, and the memory, are not known before."
+    return Finding(Level.NOTE, "absent", text)
+
+
+def check_memory(report: Report) -> Report:
+    """The report with whether a step fits into the memory that is free now; what it said of an earlier moment goes, so that it can be kept and checked anew."""
+    others, free = [item for item in report.findings if item.code != _MEMORY], read_free_gb()
+    if free is None or report.memory_gb <= 0.9 * free:
+        return replace(report, findings=others)
+    text = f"A step needs about {report.memory_gb:.1f} GB of memory, and {free:.1f} GB are free."
+    tight = Finding(Level.WARN, _MEMORY, text, "Choose the loss in mini-batches, or a smaller batch.")
+    return replace(report, findings=sort_findings([*others, tight]))

@@ -26,7 +26,7 @@ MERGE_MEASURED = 3
 MIN_TRAIN_ANCHORS = 50
 """Below this, tuning a whole model mostly learns the few questions by heart."""
 NEAR = 20
-"""Documents that a development anchor has development NDCG@5 measured over: its nearest under the base model (`core.tuning.dev`)."""
+"""Documents that a development anchor has development NDCG@5 measured over: its nearest under the base model (`core.tuning.held_out`)."""
 ASSUMED_TEXTS_PER_S = 18.0
 """Texts a second through a training step of MiniLM on two cores, until a run here has measured it."""
 

@@ -18,7 +18,7 @@ from core.evaluation.verdict import MAX_FORGETTING
 from core.model import ModelRecord
 from core.retrieval.encoder import Encoder, load_transformer
 from core.tuning.config import MERGE_MEASURED, MERGE_WEIGHTS
-from core.tuning.dev import DevSet, measure_dev
+from core.tuning.held_out import HeldOut, measure_held_out
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def find_between(points: Sequence[MergePoint], base_guard: float) -> float | Non
 def merge_with_base(
     record: ModelRecord,
     model: SentenceTransformer,
-    dev: DevSet,
+    dev: HeldOut,
     on_point: Callable[[int, int], None],
     weights: Sequence[float] = MERGE_WEIGHTS,
     *,
@@ -91,7 +91,7 @@ def merge_with_base(
     for place, row in enumerate(rows):
         point = kept[row]
         if point.dev is None:
-            points[points.index(point)] = replace(point, dev=measure_dev(blend(point.weight), dev))
+            points[points.index(point)] = replace(point, dev=measure_held_out(blend(point.weight), dev))
         on_point(len(points) + place + 1, len(points) + len(rows))
     chosen = choose_weight(points, base_guard)
     blend(chosen.weight)

@@ -1,7 +1,8 @@
 """What a tuning run would find, looked at before it starts: counts, components, leaks, contradictions, duplicates, cut texts, power and cost.
 
-Each finding says what to do. `block` stops a run whose result would mean nothing, `warn` is what weakens it, `note` is good to know. Stores nothing, and no
-torch here: pages show it. The parts are those of the judgements as they stand; a run may still move a few anchors where answers are near-duplicates.
+Each finding says what to do. `block` stops a run whose result would mean nothing, `warn` is what weakens it, `note` is good to know. Stores and fetches
+nothing, and no torch here: pages show it. The parts are those of the judgements as they stand; a run may still move a few anchors whose answers are
+near-duplicates.
 """
 
 from __future__ import annotations
@@ -15,10 +16,21 @@ from core.curation.snapshot import SnapshotData
 from core.curation.split import plan_split
 from core.curation.twins import read_twins
 from core.model import Document, ModelRecord, PairsmithError, Part
-from core.retrieval.models import describe_model
+from core.retrieval.models import describe_here
 from core.retrieval.tokens import CountTokens, estimate_tokens
 from core.store import corpus, projects
-from core.tuning.checks import CUT_WARNS, Checked, check_contradictions, check_duplicates, check_leaks, check_memory, check_parts, read_labelled, sort_findings
+from core.tuning.checks import (
+    CUT_WARNS,
+    Checked,
+    check_contradictions,
+    check_duplicates,
+    check_leaks,
+    check_memory,
+    check_parts,
+    note_absent,
+    read_labelled,
+    sort_findings,
+)
 from core.tuning.clump_risks import find_clump_risks
 from core.tuning.config import ASSUMED_TEXTS_PER_S, TuneConfig, estimate_run
 from core.tuning.cost import estimate_memory_gb
@@ -61,7 +73,8 @@ def run_preflight(
         documents = corpus.read_documents(conn, project_id)
     findings: list[Finding] = []
     try:
-        base = describe_model(project.base_model)
+        base = describe_here(project.base_model)
+        findings += [note_absent(project.base_model)] if base is None else []
     except PairsmithError as error:
         base = None
         findings.append(Finding(Level.BLOCK, "model", str(error)))
@@ -93,8 +106,7 @@ def run_preflight(
         )
         if config.method != "adapter":
             memory = estimate_memory_gb(config, base, anchor_tokens=anchor_tokens, document_tokens=document_tokens)
-            findings += check_memory(memory)
-    return Preflight(
+    report = Preflight(
         documents=len(documents),
         train=counts[Part.TRAIN],
         dev=counts[Part.DEV],
@@ -110,6 +122,7 @@ def run_preflight(
         seconds=estimate.seconds,
         memory_gb=memory,
     )
+    return check_memory(report)
 
 
 def count_training(workspace: Workspace, project_id: str) -> int:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import shutil
 import time
-import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from enum import StrEnum
@@ -27,7 +26,7 @@ from core.retrieval.onnx_graph import INSTALL as INSTALL_ONNX
 from core.retrieval.onnx_graph import write_onnx
 from core.retrieval.openvino_encoder import INSTALL, INT8, OpenVinoEncoder, import_nncf
 from core.store import artefacts, corpus, judgements
-from core.workspace import Workspace
+from core.workspace import Workspace, draft_folder
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -72,15 +71,15 @@ def quantise_model(
     before = float(score_vectors(embed_anchors(workspace, record, texts), embed_documents(workspace, record, documents), grades).mean())
     model = load_transformer(record)
     step = max(1, len(documents) // CALIBRATION)
-    unfinished = workspace.folder("models") / f".{record.id[:16]}-{form}-{uuid.uuid4().hex}.unfinished"  # another run may make the same
-    try:
-        shutil.copytree(record.location, unfinished, ignore=shutil.ignore_patterns(".*", "README.md"))
-        _write_graph(form, model, [record.document_prompt + document.content for document in documents[::step][:CALIBRATION]], unfinished)
+    models = workspace.folder("models")
+    with draft_folder(models, "int8") as draft:
+        shutil.copytree(record.location, draft, ignore=shutil.ignore_patterns(".*", "README.md"))
+        _write_graph(form, model, [record.document_prompt + document.content for document in documents[::step][:CALIBRATION]], draft)
         shape: dict[str, Any] = {"query_prompt": record.query_prompt, "document_prompt": record.document_prompt, "max_length": record.max_length}
-        fingerprint = fingerprint_folder(unfinished, **shape, precision="int8")
-        target = Path(workspace.folder("models") / fingerprint[:32])
+        fingerprint = fingerprint_folder(draft, **shape, precision="int8")
+        target = models / fingerprint[:32]
         name = f"{record.name} int8" + (" ONNX" if form == Form.ONNX else "")
-        made = replace(record, id=fingerprint, name=name, kind=ModelKind.INT8, location=str(unfinished), base_id=record.id, created_at=time.time())
+        made = replace(record, id=fingerprint, name=name, kind=ModelKind.INT8, location=str(draft), base_id=record.id, created_at=time.time())
         encoder = Encoder(made, model)
         vectors = embed_documents(workspace, made, documents, encoder=encoder, on_progress=on_progress)
         after = float(score_vectors(encoder.encode_queries(texts), vectors, grades).mean())
@@ -92,13 +91,11 @@ def quantise_model(
                 f"{record.name!r} stays as it is. OpenVINO makes its vectors in float32 as well, where that is installed."
             )
         measured = {"before": before, "after": after, "anchors": len(asked)}
-        (unfinished / CARD).write_text(json.dumps({"int8": measured}), encoding="utf-8")
+        (draft / CARD).write_text(json.dumps({"int8": measured}), encoding="utf-8")
         if target.exists():
-            (unfinished / CARD).replace(target / CARD)
+            (draft / CARD).replace(target / CARD)
         else:
-            unfinished.rename(target)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+            draft.rename(target)
     with workspace.store.write() as conn:
         artefacts.put_model(conn, project_id, replace(made, location=str(target)))
     return {"id": fingerprint, "name": made.name, "made_from": record.id, **measured}

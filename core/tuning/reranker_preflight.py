@@ -16,7 +16,7 @@ from core.curation.snapshot import SnapshotData
 from core.curation.split import plan_split
 from core.curation.twins import read_twins
 from core.model import ModelRecord, PairsmithError, Part, RunKind
-from core.retrieval.models import describe_model, is_hub_id
+from core.retrieval.models import describe_here, locate_here
 from core.retrieval.rerankers import describe_reranker, find_reranker, read_pair_length
 from core.retrieval.tokens import count_tokens, estimate_tokens
 from core.store import corpus, projects, runs
@@ -28,6 +28,7 @@ from core.tuning.checks import (
     check_leaks,
     check_memory,
     check_parts,
+    note_absent,
     read_labelled,
     sort_findings,
 )
@@ -89,8 +90,8 @@ def run_reranker_preflight(workspace: Workspace, project_id: str, config: Rerank
         lengths = _measure_pairs(start, plan.pairs, tokens)
         max_length, cut_share = start.max_length, sum(length > start.max_length for length in lengths) / len(lengths)
         memory_gb = estimate_pairs_memory_gb(start, config.batch, fmean(lengths))
-        findings += [*_describe_cut(cut_share, max_length, counted=tokens), *check_memory(memory_gb)]
-    return RerankerPreflight(
+        findings += _describe_cut(cut_share, max_length, counted=tokens)
+    report = RerankerPreflight(
         documents=len(documents),
         train=len(data.part(Part.TRAIN)),
         dev=len(data.part(Part.DEV)),
@@ -105,23 +106,24 @@ def run_reranker_preflight(workspace: Workspace, project_id: str, config: Rerank
         max_length=max_length,
         cut_share=cut_share,
     )
+    return check_memory(report)
 
 
 def _find_start(workspace: Workspace, project_id: str, config: RerankerConfig) -> tuple[ModelRecord | None, list[Finding]]:
-    """The model that the training begins from, with the length that pairs may have; None where it is not here, with the reason."""
+    """The model that the training begins from, with the length that pairs may have; None where it is not here, which is said."""
     with workspace.store.read() as conn:
         base = projects.get_project(conn, project_id).base_model
     try:
-        found = describe_model(base)  # its lists are what is put in order, whatever reads them
+        found = describe_here(base)  # its lists are what is put in order, whatever reads them
+        absent = [] if found else [note_absent(base)]
         if config.start:
             reference = find_reranker(workspace, project_id, config.start)
-            if is_hub_id(reference):
-                text = f"{reference!r} is fetched from the hub when the training starts: how much it reads, and the memory, are not known yet."
-                return None, [Finding(Level.NOTE, "start", text, "Take it in first to know.")]
-            found = describe_reranker(reference)
+            folder = locate_here(reference)
+            found = describe_reranker(str(folder)) if folder else None
+            absent += [] if found else [note_absent(reference)]
     except PairsmithError as error:
         return None, [Finding(Level.BLOCK, "model", str(error))]
-    return replace(found, max_length=read_pair_length(Path(found.location))), []
+    return replace(found, max_length=read_pair_length(Path(found.location))) if found else None, absent
 
 
 def _check_pairs(plan: PairPlan, lessons: Sequence[Lesson], *, training: int) -> list[Finding]:

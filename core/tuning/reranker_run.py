@@ -28,8 +28,8 @@ from core.retrieval.vectors import Floats
 from core.store import artefacts, corpus, projects
 from core.tuning.cost import read_peak_gb
 from core.tuning.dataset import list_lessons
-from core.tuning.dev import DevSet, read_part
 from core.tuning.fixed import fix_snapshot
+from core.tuning.held_out import HeldOut, read_held_out
 from core.tuning.reranker_config import RerankerConfig
 from core.tuning.reranker_pairs import list_pairs
 from core.tuning.save import Provenance, save_reranker
@@ -57,7 +57,7 @@ def run_reranker_training(workspace: Workspace, project_id: str, run_id: str, se
     if config.start:
         start = take_reranker(workspace, project_id, find_reranker(workspace, project_id, config.start), tell_megabytes(speaker.report))
     pairs = list_pairs(list_lessons(snapshot, config.min_grade, twins).lessons, snapshot.contents)
-    dev, test = (_find_lists(workspace, base, read_part(snapshot, documents, part), vectors, config.depth) for part in (Part.DEV, Part.TEST))
+    dev, test = (_find_lists(workspace, base, read_held_out(snapshot, documents, part), vectors, config.depth) for part in (Part.DEV, Part.TEST))
     speaker.stage("Measuring the base model")
     trained = hear(
         lambda on_begin, on_step: train_cross_encoder(start.location, pairs, dev, config, folder / CHECKPOINTS, on_begin, on_step),
@@ -92,7 +92,7 @@ def _keep_best(workspace: Workspace, made: Provenance[RerankerConfig], trained: 
     speaker.cancel({"cancelled": kept, "snapshot_id": made.snapshot.id})
 
 
-def _find_lists(workspace: Workspace, base: ModelRecord, asked: DevSet, vectors: Floats, depth: int) -> Lists:
+def _find_lists(workspace: Workspace, base: ModelRecord, asked: HeldOut, vectors: Floats, depth: int) -> Lists:
     """The first `depth` documents that the base model finds for each anchor; `vectors` (n, d) float32, those of the documents under it."""
     rows, _ = search_dense(embed_anchors(workspace, base, asked.anchors), vectors, depth)
     return Lists(

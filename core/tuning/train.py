@@ -16,7 +16,7 @@ from core.retrieval.encoder import Encoder, load_transformer
 from core.tuning.batches import make_sampler, plan_training
 from core.tuning.config import TuneConfig
 from core.tuning.dataset import Row, group_by_count
-from core.tuning.dev import DevSet, measure_dev
+from core.tuning.held_out import HeldOut, measure_held_out
 from core.tuning.losses import build_loss, merge_lora, prepare_weights
 from core.tuning.packed import pack_forward
 from core.tuning.trainer import DEV_METRIC, BareCheckpoints, OnBegin, OnStep, Watch, list_arguments, run_trainer
@@ -46,7 +46,7 @@ def train_model(
     record: ModelRecord,
     rows: Sequence[Row],
     generic: Sequence[Row],
-    dev: DevSet,
+    dev: HeldOut,
     config: TuneConfig,
     work: Path,
     on_begin: OnBegin,
@@ -100,7 +100,7 @@ class _Trainer(BareCheckpoints, SentenceTransformerTrainer):  # type: ignore[mis
 class _DevEvaluator(BaseEvaluator):  # type: ignore[misc]
     """NDCG@5 over the development anchors, by the same function that makes the verdict."""
 
-    def __init__(self, record: ModelRecord, dev: DevSet, watch: Watch) -> None:
+    def __init__(self, record: ModelRecord, dev: HeldOut, watch: Watch) -> None:
         super().__init__()
         self.primary_metric = DEV_METRIC
         self._record, self._dev, self._watch = record, dev, watch
@@ -112,7 +112,7 @@ class _DevEvaluator(BaseEvaluator):  # type: ignore[misc]
         """Score the model and add it to the series; everything is encoded anew, but for the documents of the base model (step 0)."""
         began = time.monotonic()
         was_training = model.training
-        value = measure_dev(Encoder(self._record, model.eval()), self._dev, self._dev.base_vectors if step == 0 else None)
+        value = measure_held_out(Encoder(self._record, model.eval()), self._dev, self._dev.base_vectors if step == 0 else None)
         model.train(was_training)
         self._watch.evaluating_s += time.monotonic() - began
         self._watch.add_dev(step, value)

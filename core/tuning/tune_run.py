@@ -27,11 +27,11 @@ from core.tuning.adapter_run import tune_adapter
 from core.tuning.config import TuneConfig
 from core.tuning.cost import read_peak_gb
 from core.tuning.dataset import Row, RowPlan, plan_rows, require_rows
-from core.tuning.dev import DevSet, measure_dev, narrow, read_part
 from core.tuning.extras import fix_extras
 from core.tuning.fixed import fix_snapshot
 from core.tuning.forgetting import measure_neighbours_kept
 from core.tuning.generic import mix_generic, read_generic_for
+from core.tuning.held_out import HeldOut, measure_held_out, narrow, read_held_out
 from core.tuning.merge import blend_with_base, merge_with_base
 from core.tuning.save import Provenance, save_tuned
 from core.tuning.speaker import Speaker, hear
@@ -46,8 +46,8 @@ class _Material:
 
     rows: list[Row]
     generic: list[Row]
-    dev: DevSet
-    test: DevSet
+    dev: HeldOut
+    test: HeldOut
     work: Path
     """Where checkpoints go."""
 
@@ -71,7 +71,7 @@ def run_tuning(workspace: Workspace, project_id: str, run_id: str, settings: Map
     plan = plan_rows(snapshot, config, twins, extras)
     rows = require_rows(plan)
     generic = mix_generic(rows, read_generic_for(config, list_guard_texts()), config) if config.generic_share else []
-    dev, test = (read_part(snapshot, documents, part) for part in (Part.DEV, Part.TEST))
+    dev, test = (read_held_out(snapshot, documents, part) for part in (Part.DEV, Part.TEST))
     material = _Material(rows, generic, narrow(dev, embed_anchors(workspace, base, dev.anchors), vectors), test, folder / CHECKPOINTS)
     made = Provenance(project_id, run_id, base, snapshot, config, tuple(_list_notes(config, plan)))
     speaker.stage("Measuring the base model")
@@ -172,7 +172,7 @@ def _try_seeds(
     config = made.config
     if config.seeds < 2:
         return None
-    values = [measure_dev(Encoder(made.base, first), material.test)]
+    values = [measure_held_out(Encoder(made.base, first), material.test)]
     for seed in range(config.seed + 1, config.seed + config.seeds):
         speaker.stage(f"Training with seed {seed}")
         trained = _train(replace(made, config=replace(config, seed=seed)), replace(material, work=material.work / f"seed-{seed}"), speaker)
@@ -181,7 +181,7 @@ def _try_seeds(
             raise TrainingStopped
         if merge:
             blend_with_base(made.base, trained.model, merge["weight"])
-        values.append(measure_dev(Encoder(made.base, trained.model), material.test))
+        values.append(measure_held_out(Encoder(made.base, trained.model), material.test))
     return {"first": config.seed, "values": values, "spread": statistics.stdev(values)}
 
 

@@ -13,6 +13,7 @@ from core.evaluation.uploaded import ENDINGS, PREFIX, bring_vectors, list_vector
 from core.model import ModelRecord, PairsmithError, RunKind
 from core.retrieval.sending import ENDPOINT, plan_evaluation
 from core.store import artefacts
+from pages._ui.model_label import label_model
 from pages._ui.page import Page
 from pages._ui.runs import latest_run, start_run
 from pages._ui.text import escape_label
@@ -62,7 +63,7 @@ def draw_form(page: Page, model: ModelRecord) -> None:
 def _list_choices(page: Page, model: ModelRecord) -> dict[str, str]:
     with page.workspace.store.read() as conn:
         models = [item for item in artefacts.list_models(conn, page.project_id) if item.kind.is_trained]
-    named = {item.id: f"{item.name} ({item.id[:8]})" for item in sorted(models, key=lambda item: item.id != model.id)}
+    named = {item.id: label_model(item) for item in sorted(models, key=lambda item: item.id != model.id)}
     brought = {f"{PREFIX}:{name}": f"{name} (vectors brought)" for name in list_vectors(page.workspace, page.project_id)}
     return {**named, **WORDS, **brought}
 

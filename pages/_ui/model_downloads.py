@@ -13,20 +13,18 @@ from core.model import ModelKind, ModelRecord, PairsmithError, Run, RunKind, Run
 from core.release.card import describe_cost, write_release_files
 from core.release.model_zip import name_folder, zip_model
 from core.store import runs
+from pages._ui.model_label import label_model
 from pages._ui.page import Page
 from pages._ui.runs import watch_run
 from pages._ui.text import escape_label
 
-SHORT = 12
-
 
 def draw_downloads(page: Page, tuned: list[ModelRecord], answered: int) -> None:
     """A tuned model as a zip, and the judgements as a pair file."""
-    left, right = st.columns(2)
-    with left.container(border=True, height="stretch"):
+    with st.container(border=True):
         st.markdown("**A tuned model**")
         if tuned:
-            labels = {model.id: f"{model.name} · {model.id[:SHORT]}" for model in tuned}
+            labels = {model.id: label_model(model) for model in tuned}
             chosen = st.selectbox("Model", list(labels), format_func=labels.__getitem__, key="model_to_take")
             record = next(model for model in tuned if model.id == chosen)
             is_there = Path(record.location).is_dir()
@@ -54,7 +52,7 @@ def draw_downloads(page: Page, tuned: list[ModelRecord], answered: int) -> None:
         else:
             st.caption("No model is tuned yet. A run on the tune page makes one.")
             st.page_link("tune.py", label="Go to tune", icon=":material/model_training:")
-    with right.container(border=True, height="stretch"):
+    with st.container(border=True):
         st.markdown("**The judgements**")
         st.caption(
             f"{answered:,} anchors with their answers and reviewed hard negatives, one a line (JSON Lines). "

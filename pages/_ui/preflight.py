@@ -9,6 +9,7 @@ import streamlit as st
 from core.tuning.checks import Checked
 from core.tuning.findings import Level
 from core.tuning.preflight import Preflight
+from pages._ui.runs import format_seconds
 from pages._ui.text import escape_label
 
 LABEL = ("label.py", "Label answers")
@@ -31,6 +32,12 @@ def draw_counts(report: Preflight) -> None:
             help="NDCG@5 says how good the first five results are, from 0 (no answer among them) to 1 (the best answers first). "
             "A spread of 0.30 between questions is assumed until a run has measured it; four times as many anchors halve the smallest difference.",
         )
+
+
+def say_cost(report: Checked, speed: str = "") -> str:
+    """Time and memory in words, the memory where it is known. `speed`: what the time was reckoned by."""
+    memory = f", about {report.memory_gb:.1f} GB of memory" if report.memory_gb else ""
+    return f"about {format_seconds(report.seconds)}{speed}{memory}"
 
 
 def draw_findings(report: Checked, *, next_page: tuple[str, str] = LABEL) -> None:

@@ -7,15 +7,18 @@ import streamlit as st
 from core.evaluation.found import find_staleness
 from core.jobs.engine import LocalEngine
 from core.model import PairsmithError, Run, RunKind, RunStatus
+from core.retrieval.models import is_here
 from core.retrieval.rerankers import list_rerankers
 from core.store import judgements, projects, runs
+from core.tuning.checks import check_memory
 from core.tuning.findings import refuse_blocked
 from core.tuning.reranker_config import RerankerConfig
 from core.tuning.reranker_preflight import RerankerPreflight, run_reranker_preflight
+from pages._ui.model_label import label_model
 from pages._ui.page import Page
-from pages._ui.preflight import LABEL, REVIEW, draw_findings
+from pages._ui.preflight import LABEL, REVIEW, draw_findings, say_cost
 from pages._ui.reranker_taking import draw_taking
-from pages._ui.runs import format_seconds, latest_run, watch_run
+from pages._ui.runs import latest_run, watch_run
 from pages._ui.series import draw_series
 from pages._ui.text import escape_label
 from pages._ui.verdict_rule import say_stale
@@ -38,10 +41,9 @@ def draw_rerankers(page: Page) -> None:
         watch_run(page, run, _draw_live if run.progress.figures else None)
         if run.status == RunStatus.SUCCEEDED:
             _draw_outcome(page, run)
-    left, right = st.columns(2)
-    with left.container(border=True, height="stretch"):
+    with st.container(border=True):
         _draw_training(page, is_going=run is not None and not run.status.is_over)
-    with right.container(border=True, height="stretch"):
+    with st.container(border=True):
         draw_taking(page)
 
 
@@ -49,13 +51,13 @@ def _draw_training(page: Page, *, is_going: bool) -> None:
     """What a training would begin from, find and take, and the button that starts it."""
     st.markdown("**Train one on the reviewed pairs**")
     st.caption("From answers and reviewed hard negatives of the training anchors; development anchors choose its best moment.")
-    choices = {"": BASE, **{record.id: record.name for record in list_rerankers(page.workspace, page.project_id)}}
+    choices = {"": BASE, **{record.id: label_model(record) for record in list_rerankers(page.workspace, page.project_id)}}
     start = st.selectbox("Begin from", list(choices), format_func=choices.__getitem__, key="reranker_start")
     report = _check(page, str(start))
     if report.answers and report.negatives:
         st.caption(
             f"{report.answers:,} answers and {report.negatives:,} reviewed negatives to learn from, {report.dev:,} development and {report.test:,} held-out "
-            f"anchors. {report.steps:,} steps, about {format_seconds(report.seconds)}, about {report.memory_gb:.1f} GB of memory."
+            f"anchors. {report.steps:,} steps, {say_cost(report)}."
         )
     draw_findings(report, next_page=REVIEW if any(item.code == "no_negatives" for item in report.blocks) else LABEL)
     blocked = is_going or bool(report.blocks)
@@ -68,12 +70,14 @@ def _check_once(_page: Page, home: str, project_id: str, state: tuple[object, ..
 
 
 def _check(page: Page, start: str) -> RerankerPreflight:
-    """What a training would find now, looked at once for each state of the judgements, the corpus and the runs that say how fast it is."""
+    """What a training would find now. Looked at once for each state of the judgements, the corpus, the base model and the runs that say how fast it is;
+    the memory that is free is asked for each time."""
     with page.workspace.store.read() as conn:
         project = projects.get_project(conn, page.project_id)
         done = [runs.newest_success(conn, page.project_id, kind) for kind in (RunKind.RERANKER, RunKind.EMBED, RunKind.MINE, RunKind.TUNE)]
-        state = (judgements.last_seq(conn, page.project_id), project.corpus_revision, project.anchor_revision, *[run.id if run else "" for run in done])
-    return _check_once(page, str(page.workspace.home), page.project_id, state, start)
+        numbers = (judgements.last_seq(conn, page.project_id), project.corpus_revision, project.anchor_revision)
+    state = (*numbers, is_here(project.base_model), *[run.id if run else "" for run in done])
+    return check_memory(_check_once(page, str(page.workspace.home), page.project_id, state, start))
 
 
 def _start(page: Page) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from core.model import Part
 from core.retrieval.encoder import Encoder, load_transformer
-from core.tuning.dev import measure_dev, narrow, read_part
+from core.tuning.held_out import measure_held_out, narrow, read_held_out
 from core.tuning.merge import blend_with_base
 from tests.bench.quality.prepare import Prepared, prepare
 from tests.bench.quality.trainings import model_folder
@@ -37,7 +37,7 @@ def main() -> int:
 
 def print_collection(data: Prepared) -> None:
     """The article's model, whose weights moved freely, blended with the base."""
-    dev = read_part(data.snapshot, data.documents, Part.DEV)
+    dev = read_held_out(data.snapshot, data.documents, Part.DEV)
     base = Encoder(data.base)
     questions, vectors = base.encode_queries(dev.anchors), base.encode([document.content for document in dev.documents], data.base.document_prompt)
     row_of = {document.id: row for row, document in enumerate(dev.documents)}
@@ -48,7 +48,7 @@ def print_collection(data: Prepared) -> None:
         blend_with_base(data.base, model, share)
         encoder = Encoder(data.base, model)
         found = encoder.encode([document.content for document in dev.documents], data.base.document_prompt)
-        figures = [measure_dev(encoder, item, found[[row_of[document.id] for document in item.documents]]) for item in sets]
+        figures = [measure_held_out(encoder, item, found[[row_of[document.id] for document in item.documents]]) for item in sets]
         print(f"| {data.name} | {counts} | {share} | " + " | ".join(f"{figure:.4f}" for figure in figures) + " |", flush=True)
 
 

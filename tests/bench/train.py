@@ -4,6 +4,7 @@ Same base model, rows, columns, loss, scale, rate, batch size, steps of warm-up,
 Theirs is a `SentenceTransformerTrainer` with an `InformationRetrievalEvaluator`, checkpoints at each measurement, as ours has them. Each runs in a process of
 its own, one after the other; loading and the data are not timed, measuring is: theirs over all documents, ours as a run measures, over those near an anchor.
 The development NDCG@5 printed is over all documents for both. Everyday pairs and blending are left out of ours, as theirs has neither.
+Rows and documents are evenly spaced ones of the collection's, so that both together take minutes; how many they are stands in the notes.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ import multiprocessing
 import random
 import tempfile
 import time
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import sample_data
 from core.curation.snapshot import read_snapshot, take_snapshot
@@ -32,14 +34,17 @@ from core.tuning.config import TuneConfig
 from core.tuning.cost import read_peak_gb
 from core.tuning.dataset import Row as TrainingRow
 from core.tuning.dataset import build_rows, group_by_count
-from core.tuning.dev import DevSet, measure_dev, narrow, read_part
+from core.tuning.held_out import HeldOut, measure_held_out, narrow, read_held_out
 from core.tuning.train import train_model
 from core.workspace import Workspace
 from tests.bench.harness import Row
 from tests.conftest import COLLECTIONS
 
 UNEVEN = "stackfaq"
+MOST = 256
+"""Rows trained on, and documents measured over beside the answers to the development anchors."""
 CONFIG = TuneConfig(epochs=2, batch=32, learning_rate=3e-5, negatives=2, generic_share=0.0, evaluations=4, patience=0, merge=False)
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -48,8 +53,10 @@ class Task:
 
     record: ModelRecord
     rows: list[TrainingRow]
-    dev: DevSet
-    near: DevSet
+    all_rows: int
+    """How many there are that the rows were taken from."""
+    dev: HeldOut
+    near: HeldOut
     """What ours measures over while it trains."""
 
 
@@ -65,8 +72,14 @@ class Result:
     peak_gb: float
 
 
+def thin_out(items: Sequence[Item], most: int) -> list[Item]:
+    """At most so many of them, evenly spaced."""
+    count = min(most, len(items))
+    return [items[place * len(items) // count] for place in range(count)]
+
+
 def gather(home: Path, folder: Path, most: int) -> Task:
-    """A BEIR folder's training rows, of one number of negatives as a plain data set needs them, and its development anchors."""
+    """At most so many of a BEIR folder's training rows, of one number of negatives as a plain data set needs them, and its development anchors."""
     settings = Settings(home=home)
     workspace = Workspace(settings, open_store(settings.url))
     with workspace.store.write() as conn:
@@ -79,11 +92,12 @@ def gather(home: Path, folder: Path, most: int) -> Task:
     snapshot = read_snapshot(workspace, take_snapshot(workspace, "bench").id)
     rows = max(group_by_count(build_rows(snapshot, CONFIG)).values(), key=len)
     needed = {document_id for anchor in snapshot.part(Part.DEV) for document_id in anchor.positives}
-    shown = [item for place, item in enumerate(documents) if not most or place < most or item.id in needed]
-    dev = read_part(snapshot, shown, Part.DEV)
+    needed |= {document.id for document in thin_out(documents, most)}
+    shown = [document for document in documents if document.id in needed]
+    dev = read_held_out(snapshot, shown, Part.DEV)
     near = narrow(dev, embed_anchors(workspace, record, dev.anchors), embed_documents(workspace, record, shown))
     workspace.store.close()
-    return Task(record, rows[:: max(1, len(rows) // most) if most else 1][: most or None], dev, near)
+    return Task(record, thin_out(rows, most), len(rows), dev, near)
 
 
 def train_ours(task: Task) -> Result:
@@ -92,7 +106,7 @@ def train_ours(task: Task) -> Result:
         began, worked = time.perf_counter(), time.process_time()
         trained = train_model(task.record, task.rows, [], task.near, CONFIG, Path(work), lambda *_: None, lambda *_: True)
         seconds, cpu_s = time.perf_counter() - began, time.process_time() - worked
-    return Result(seconds, trained.evaluating_s, cpu_s, measure_dev(Encoder(task.record, trained.model), task.dev), read_peak_gb() or 0.0)
+    return Result(seconds, trained.evaluating_s, cpu_s, measure_held_out(Encoder(task.record, trained.model), task.dev), read_peak_gb() or 0.0)
 
 
 def train_plainly(task: Task) -> Result:
@@ -154,7 +168,7 @@ def train_plainly(task: Task) -> Result:
         evaluator(model)
         SentenceTransformerTrainer(model, arguments, train_dataset=Dataset.from_dict(columns), loss=loss, evaluator=evaluator).train()
         seconds, cpu_s = time.perf_counter() - began, time.process_time() - worked
-    return Result(seconds, sum(evaluating), cpu_s, measure_dev(Encoder(task.record, model.eval()), task.dev), read_peak_gb() or 0.0)
+    return Result(seconds, sum(evaluating), cpu_s, measure_held_out(Encoder(task.record, model.eval()), task.dev), read_peak_gb() or 0.0)
 
 
 def measure_padding(task: Task) -> tuple[float, float]:
@@ -174,11 +188,11 @@ def run_uneven() -> Row:
     if not (COLLECTIONS / UNEVEN).is_dir():
         note = f"skipped: the test collections are not at {COLLECTIONS} (set PAIRSMITH_COLLECTIONS)"
         return Row("train-uneven", 0.0, None, None, "≥ 1.5", note)
-    return run(512, folder=COLLECTIONS / UNEVEN, name="train-uneven")
+    return run(folder=COLLECTIONS / UNEVEN, name="train-uneven")
 
 
-def run(most: int = 0, *, folder: Path = sample_data.CONTRACTS, name: str = "train") -> Row:
-    """Train both; on about `most` rows, evenly spaced, and their documents where it is given."""
+def run(most: int = MOST, *, folder: Path = sample_data.CONTRACTS, name: str = "train") -> Row:
+    """Train both, on the same rows: at most so many."""
     with tempfile.TemporaryDirectory() as home:
         task = gather(Path(home), folder, most)
         with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"), max_tasks_per_child=1) as pool:
@@ -192,7 +206,7 @@ def run(most: int = 0, *, folder: Path = sample_data.CONTRACTS, name: str = "tra
             f"peak {result.peak_gb:.2f} GB, {result.cpu_s:.0f} s of processor time"
         )
 
-    size = f"{len(task.rows)} rows, {CONFIG.epochs} rounds, batch {CONFIG.batch}, {len(task.dev.documents)} documents"
+    size = f"{len(task.rows)} of {task.all_rows} rows, {CONFIG.epochs} rounds, batch {CONFIG.batch}, {len(task.dev.documents)} documents"
     padded, packed = measure_padding(task)
     size += f", tokens computed {packed:.2f} of those there are, {padded:.2f} padded"
     notes = f"{size}; ours {describe(ours)}; theirs {describe(theirs)}"

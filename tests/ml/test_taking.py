@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from core.jobs.engine import LocalEngine, start_worker
 from core.model import Run, RunKind, RunStatus
 from core.retrieval.hub import MEGABYTE
 from core.retrieval.rerankers import list_rerankers
-from core.store import runs
+from core.store import runs, tables
 from core.workspace import Workspace
 from tests.ml.release.hub_double import HubDouble, running_hub
 
@@ -108,6 +109,43 @@ def say_each(*references: str) -> list[str]:
     """What a process of its own says of each, as hub settings are read once."""
     done = subprocess.run([sys.executable, "-c", EACH, *references], cwd=ROOT, capture_output=True, text=True, check=True, timeout=HANG_S)
     return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+LOOK = """
+import json, sys
+from core.retrieval.models import describe_model
+from core.tuning.config import TuneConfig
+from core.tuning.preflight import run_preflight
+from core.tuning.reranker_config import RerankerConfig
+from core.tuning.reranker_preflight import run_reranker_preflight
+from core.workspace import open_workspace
+if sys.argv[1:]:
+    describe_model(sys.argv[1])
+else:
+    workspace = open_workspace()
+    reports = run_preflight(workspace, "small", TuneConfig()), run_reranker_preflight(workspace, "small", RerankerConfig())
+    print(json.dumps([[sorted(item.code for item in report.findings if item.code in ("absent", "model")), report.memory_gb > 0] for report in reports]))
+"""
+
+
+def test_what_a_training_would_find_is_looked_at_without_asking_the_hub_for_the_base_model(
+    hub: HubDouble, workspace: Workspace, small_project: str, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+):
+    hub.shelf["someone/embedder"] = read_files(tiny_model) | {"1_Pooling/config.json": (tiny_model / "1_Pooling" / "config.json").read_bytes()}
+    monkeypatch.setenv("PAIRSMITH_HOME", str(workspace.home))
+    with workspace.store.write() as conn:
+        conn.execute(update(tables.projects).values(base_model="someone/embedder"))
+
+    def look(*fetch: str) -> str:
+        return subprocess.run([sys.executable, "-c", LOOK, *fetch], cwd=ROOT, capture_output=True, text=True, check=True, timeout=HANG_S).stdout
+
+    assert json.loads(look()) == [[["absent"], False], [["absent"], False]]
+    assert hub.asked == []
+    look("someone/embedder")
+    assert hub.asked
+    hub.asked.clear()
+    assert json.loads(look()) == [[[], True], [[], True]]
+    assert hub.asked == []
 
 
 def test_what_the_hub_does_not_have_and_what_is_none_is_said_before_any_weights_come(hub: HubDouble, tiny_model: Path):

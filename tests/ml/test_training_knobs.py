@@ -17,7 +17,7 @@ from core.retrieval.encoder import load_transformer
 from core.retrieval.models import describe_model
 from core.tuning.config import TuneConfig
 from core.tuning.dataset import Row
-from core.tuning.dev import DevSet
+from core.tuning.held_out import HeldOut
 from core.tuning.train import Trained, train_model
 from core.tuning.trainer import TrainingStopped, newest_checkpoint
 
@@ -26,7 +26,7 @@ ROWS = [
     Row(f"what of {word}", f"the {word} clause says so", [f"a schedule on {word}"] * 2, f"a{n}", frozenset([f"d{n}"]), frozenset([f"d{n}"]))
     for n, word in enumerate(WORDS)
 ]
-DEV = DevSet(["q"], ["what of notice"], {"q": {"d1": 1}}, [Document("d0", "the parties agree"), Document("d1", "notice is given in writing")])
+DEV = HeldOut(["q"], ["what of notice"], {"q": {"d1": 1}}, [Document("d0", "the parties agree"), Document("d1", "notice is given in writing")])
 FEW = TuneConfig(epochs=2, batch=4, evaluations=2, learning_rate=1e-3, mini_batch=2)
 
 
@@ -111,7 +111,7 @@ def test_a_training_told_to_stop_before_anything_was_measured_has_nothing_to_giv
 
 def test_a_training_ends_by_itself_where_development_no_longer_rises(base: ModelRecord, tmp_path: Path):
     """The one development anchor is answered from the first measurement on, so none is a new best."""
-    still = DevSet(["q"], ["notice"], {"q": {"d1": 1}}, [Document("d1", "notice is given in writing")])
+    still = HeldOut(["q"], ["notice"], {"q": {"d1": 1}}, [Document("d1", "notice is given in writing")])
     config = TuneConfig(**{**vars(FEW), "epochs": 10, "evaluations": 20, "patience": 2})
     trained = train_model(base, ROWS, [], still, config, tmp_path, lambda step, total: None, lambda step, total, series: True)
     assert (trained.stopped_early, trained.steps) == (True, 3)

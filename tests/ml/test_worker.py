@@ -195,7 +195,7 @@ def test_a_run_whose_model_is_gone_or_damaged_fails_in_words_and_keeps_its_log(s
         queued[name] = engine.enqueue(name, RunKind.TUNE, {})
     gone, bad = end_of(sample, queued["gone"]), get(sample, queued["bad"])
     assert [(run.status, run.attempt) for run in (gone, bad)] == [(RunStatus.FAILED, 1)] * 2
-    assert gone.error.startswith(f"There is no model folder '{tmp_path / 'moved-away'}'. Give a folder, a hub id such as")
+    assert gone.error.startswith(f"There is no model folder '{tmp_path / 'moved-away'}' on this machine.")
     assert bad.error.startswith("The model 'damaged' cannot be loaded from")
     assert all("Traceback" in read_log(sample, run.id) for run in (gone, bad))
 

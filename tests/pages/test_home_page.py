@@ -26,6 +26,16 @@ def list_kinds(workspace: Workspace, project_id: str) -> list[tuple[RunKind, Run
         return [(run.kind, run.status) for run in reversed(runs.list_runs(conn, project_id))]
 
 
+def create_on_folder(open_screen: OpenScreen, folder: str) -> AppTest:
+    """The home page after a project named "Mine" was to be made on a model folder."""
+    app = open_screen("home")
+    app.text_input(key="new_name").set_value("Mine")
+    app.radio(key="base_kind").set_value("A folder on this machine").run()
+    app.text_input(key="model_folder").set_value(folder)
+    next(button for button in app.button if button.label == "Create project").click().run()
+    return app
+
+
 def test_one_click_opens_the_sample_and_prepares_it(open_screen: OpenScreen, workspace: Workspace) -> None:
     app = open_screen("home")
     app.button(key="open_sample").click().run()
@@ -57,21 +67,30 @@ def test_a_new_project_gets_an_id_from_its_name_and_becomes_the_open_one(open_sc
 
 
 def test_a_folder_that_is_not_there_is_refused_with_words_and_nothing_is_made(open_screen: OpenScreen, workspace: Workspace) -> None:
-    app = open_screen("home")
-    app.text_input(key="new_name").set_value("Mine")
-    app.radio(key="base_kind").set_value("A folder on this machine").run()
-    app.text_input(key="model_folder").set_value("/no/such/folder")
-    next(button for button in app.button if button.label == "Create project").click().run()
+    app = create_on_folder(open_screen, "/no/such/folder")
     assert list_ids(workspace) == []
     assert escape_label("/no/such/folder") in app.error[0].value
 
 
+def test_what_is_typed_as_a_folder_is_never_looked_for_on_the_hub(open_screen: OpenScreen, workspace: Workspace) -> None:
+    """Once a name of the form owner/name was fetched by the page itself, which stood still meanwhile."""
+    app = create_on_folder(open_screen, "models/encoder")
+    assert list_ids(workspace) == []
+    assert app.error[0].value.startswith(escape_label("There is no model folder 'models/encoder' on this machine."))
+
+
+def test_a_folder_given_from_where_the_app_stands_is_kept_absolute(
+    open_screen: OpenScreen, workspace: Workspace, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker may stand elsewhere, and would take it for the name of a model on the hub."""
+    monkeypatch.chdir(tiny_model.parents[1])
+    create_on_folder(open_screen, f"{tiny_model.parent.name}/{tiny_model.name}")
+    with workspace.store.read() as conn:
+        assert projects.get_project(conn, "mine").base_model == str(tiny_model)
+
+
 def test_a_model_folder_becomes_the_base_model(open_screen: OpenScreen, workspace: Workspace, tiny_model: Path) -> None:
-    app = open_screen("home")
-    app.text_input(key="new_name").set_value("Mine")
-    app.radio(key="base_kind").set_value("A folder on this machine").run()
-    app.text_input(key="model_folder").set_value(str(tiny_model))
-    next(button for button in app.button if button.label == "Create project").click().run()
+    app = create_on_folder(open_screen, str(tiny_model))
     assert not app.error
     with workspace.store.read() as conn:
         assert projects.get_project(conn, "mine").base_model == str(tiny_model)

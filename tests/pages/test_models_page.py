@@ -190,6 +190,19 @@ def test_a_training_that_would_mean_nothing_is_stopped_with_what_to_do(open_scre
     assert any(link.label == "Review negatives" for link in app.get("page_link"))
 
 
+def test_the_memory_that_is_free_is_asked_for_each_time(
+    open_screen: OpenScreen, workspace: Workspace, tuned_model: ModelRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once it was kept with the rest of what a training would find."""
+    review(workspace)
+    monkeypatch.setattr("core.tuning.checks.read_free_gb", lambda: 0.25)
+    app = open_screen("models")
+    assert any(escape_label("and 0.2 GB are free") in item.value for item in app.warning)
+    monkeypatch.setattr("core.tuning.checks.read_free_gb", lambda: 64.0)
+    app.run()
+    assert not [item for item in app.warning if "are free" in item.value]
+
+
 def test_a_finished_training_says_what_the_cross_encoder_adds(open_screen: OpenScreen, workspace: Workspace, tuned_model: ModelRecord) -> None:
     review(workspace)
     with workspace.store.write() as conn:
@@ -233,7 +246,7 @@ def test_a_cross_encoder_is_taken_in_listed_and_offered_and_what_is_none_is_refu
     assert not app.exception
     assert app.text_input(key="reranker_reference").value == ""
     assert app.dataframe[0].value[["Name", "Kind"]].to_numpy().tolist()[0] == ["cross", "Cross-encoder"]
-    assert app.selectbox(key="reranker_start").options == ["The base model, with a new head", "cross"]
+    assert [option.partition(" · ")[0] for option in app.selectbox(key="reranker_start").options] == ["The base model, with a new head", "cross"]
 
 
 def test_one_of_the_hub_is_fetched_by_a_run_that_the_page_shows(open_screen: OpenScreen, workspace: Workspace, tuned_model: ModelRecord) -> None:

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 from streamlit.testing.v1 import AppTest
 
 from core.model import Anchor, Document, Judgement, Label, Progress, Projection, Run, RunKind, RunStatus
-from core.store import artefacts, corpus, judgements, runs
+from core.store import artefacts, corpus, judgements, runs, tables
 from core.tuning.config import TuneConfig
 from core.workspace import Workspace
 from pages._ui.text import escape_label
@@ -176,6 +177,27 @@ def test_a_failed_run_says_why_and_another_can_start(open_screen: OpenScreen, wo
     assert app.error[0].value == escape_label("The disk is full.")
     app.button(key="start_tuning").click().run()
     assert [run.status for run in list_tune_runs(workspace)] == [RunStatus.QUEUED, RunStatus.FAILED]
+
+
+def test_the_memory_that_is_free_is_asked_for_each_time(open_screen: OpenScreen, labelled_project: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.tuning.checks.read_free_gb", lambda: 0.25)
+    app = open_screen("tune")
+    assert any(escape_label("and 0.2 GB are free") in item.value for item in app.warning)
+    monkeypatch.setattr("core.tuning.checks.read_free_gb", lambda: 64.0)
+    app.run()
+    assert not [item for item in app.warning if "are free" in item.value]
+
+
+def test_a_base_model_that_is_still_to_be_fetched_is_said_and_stops_nothing(open_screen: OpenScreen, workspace: Workspace, labelled_project: str) -> None:
+    """Once the page itself fetched it."""
+    with workspace.store.write() as conn:
+        conn.execute(update(tables.projects).values(base_model="nobody/no-such-model"))
+    app = open_screen("tune")
+    assert not app.exception
+    assert any("'nobody/no-such-model' is not on this machine yet. It is fetched when the run starts" in item.value for item in app.text)
+    assert [item.value for item in app.error] == []
+    assert not app.button(key="start_tuning").disabled
+    assert any("pairs to learn from" in item.value and "GB" not in item.value for item in app.caption)
 
 
 def test_the_projects_size_chooses_the_recipe_and_too_few_anchors_are_told_what_is_missing(open_screen: OpenScreen, small_project: str) -> None:

@@ -18,7 +18,8 @@ from core.workspace import Workspace
 def test_a_backup_under_writing_restores_with_what_was_said_before_it_began(workspace: Workspace, small_project: str, tmp_path: Path):
     snapshot = take_snapshot(workspace, small_project)
     data = read_snapshot(workspace, snapshot.id)
-    (workspace.folder("runs", "r1", "checkpoints") / "big").write_text("x", encoding="utf-8")
+    for folder in (workspace.folder("runs", "r1", "checkpoints"), workspace.folder("models", ".r1.unfinished"), workspace.folder("models", "whole")):
+        (folder / "big").write_text("x", encoding="utf-8")
     with workspace.store.read() as conn:
         before = judgements.read_log(conn, small_project)
     stop = threading.Event()
@@ -43,6 +44,7 @@ def test_a_backup_under_writing_restores_with_what_was_said_before_it_began(work
     assert [item.client_id for item in log[len(before) :]] == [f"w{n}" for n in range(len(log) - len(before))]
     assert read_snapshot(restored, snapshot.id) == data
     assert not (tmp_path / "copy" / "runs").exists()
+    assert [path.name for path in (tmp_path / "copy" / "models").iterdir()] == ["whole"]
     restored.store.close()
 
 
@@ -50,6 +52,14 @@ def test_a_backup_goes_to_a_new_folder_outside_the_home(workspace: Workspace, tm
     for out in (tmp_path, workspace.home / "copy"):
         with pytest.raises(PairsmithError, match="new folder outside"):
             back_up_home(workspace, out)
+
+
+def test_what_lies_above_the_home_is_no_reason_to_leave_a_file_out(tmp_path: Path):
+    settings = Settings(home=tmp_path / "checkpoints" / "home")
+    workspace = Workspace(settings, open_store(settings.url))
+    (workspace.folder("models", "whole") / "big").write_text("x", encoding="utf-8")
+    assert back_up_home(workspace, tmp_path / "copy") == 1
+    workspace.store.close()
 
 
 def test_a_database_in_a_folder_of_the_home_is_backed_up_and_one_that_cannot_be_read_is_said(tmp_path: Path):

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import signal
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
@@ -11,7 +15,7 @@ from pydantic import ValidationError
 from core import model
 from core.model import Document, Progress, RunStatus, hash_text
 from core.settings import Settings, load_settings
-from core.workspace import open_workspace, replace_file
+from core.workspace import draft_folder, open_workspace, replace_file
 
 
 def test_every_value_is_frozen():
@@ -106,3 +110,39 @@ def test_two_threads_that_replace_the_same_file_do_not_meet(tmp_path):
         thread.join()
     assert errors == []
     assert path.read_text() in ("one", "two")
+
+
+DRAFT = """
+import sys, time
+from pathlib import Path
+from core.workspace import draft_folder
+with draft_folder(Path(sys.argv[1]), "int8") as draft:
+    draft.mkdir()
+    (draft / "half").write_text("of it")
+    print(draft.name, flush=True)
+    time.sleep(600)
+"""
+
+
+def test_what_a_killed_process_left_half_made_goes_when_the_next_begins_and_what_another_is_making_stays(tmp_path):
+    """Once it stayed for ever."""
+    command = [sys.executable, "-c", DRAFT, str(tmp_path)]
+    root = Path(__file__).resolve().parents[2]
+    killed, alive = (subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) for _ in range(2))
+    try:
+        left, living = ((tmp_path / process.stdout.readline().strip()) for process in (killed, alive))
+        killed.kill()
+        assert killed.wait(timeout=60) == -signal.SIGKILL
+        assert (left / "half").exists()
+        with draft_folder(tmp_path, "else"):
+            assert left.exists()
+        with draft_folder(tmp_path, "int8") as draft:
+            assert (left.exists(), living.exists(), draft.exists()) == (False, True, False)
+            draft.mkdir()
+            draft.rename(tmp_path / "whole")
+        assert sorted(path.name for path in tmp_path.iterdir()) == sorted([living.name, living.with_suffix(".lock").name, "whole"])
+    finally:
+        for process in (killed, alive):
+            process.kill()
+            process.wait(timeout=60)
+            process.stdout.close()

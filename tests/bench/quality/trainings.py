@@ -18,8 +18,8 @@ from core.model import Part, hash_text
 from core.retrieval.encoder import Encoder, load_transformer
 from core.tuning.config import MERGE_WEIGHTS, NEAR, TuneConfig
 from core.tuning.dataset import build_rows
-from core.tuning.dev import narrow, read_part, score_dev
 from core.tuning.generic import mix_generic, read_generic_for
+from core.tuning.held_out import narrow, read_held_out, score_held_out
 from core.tuning.merge import merge_with_base
 from core.tuning.recipes import choose_recipe
 from core.tuning.train import train_model
@@ -51,7 +51,8 @@ class Result:
 def measure_base(data: Prepared, part: Part) -> Result:
     """The base model as it is."""
     encoder = Encoder(data.base)
-    return Result(score_dev(encoder, read_part(data.snapshot, data.documents, part)), measure_encoder(encoder), 0.0, 0.0, 0, {}, name_settings(data, "base", 0))
+    scores = score_held_out(encoder, read_held_out(data.snapshot, data.documents, part))
+    return Result(scores, measure_encoder(encoder), 0.0, 0.0, 0, {}, name_settings(data, "base", 0))
 
 
 def name_settings(data: Prepared, recipe: str, seed: int, changes: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -110,7 +111,7 @@ def train_ours(data: Prepared, seed: int, part: Part, changes: Mapping[str, Any]
     config = replace(our_config(data, seed), **(changes or {}))
     rows = build_rows(data.snapshot, config, data.twins)
     generic = mix_generic(rows, read_generic_for(config, list_guard_texts()), config) if config.generic_share else []
-    everywhere = read_part(data.snapshot, data.documents, Part.DEV)
+    everywhere = read_held_out(data.snapshot, data.documents, Part.DEV)
     encoder = Encoder(data.base)
     vectors = encoder.encode([document.content for document in data.documents], data.base.document_prompt)
     dev = narrow(everywhere, encoder.encode_queries(everywhere.anchors), vectors)
@@ -139,4 +140,4 @@ def _result(
     data: Prepared, model: SentenceTransformer, part: Part, taken: tuple[float, float], rows: int, more: Mapping[str, Any], settings: Mapping[str, Any]
 ) -> Result:
     encoder = Encoder(data.base, model.eval())
-    return Result(score_dev(encoder, read_part(data.snapshot, data.documents, part)), measure_encoder(encoder), *taken, rows, more, settings)
+    return Result(score_held_out(encoder, read_held_out(data.snapshot, data.documents, part)), measure_encoder(encoder), *taken, rows, more, settings)

@@ -11,7 +11,7 @@ from core.model import Document
 from core.retrieval.encoder import load_transformer
 from core.retrieval.models import describe_model
 from core.tuning.config import MERGE_MEASURED
-from core.tuning.dev import DevSet
+from core.tuning.held_out import HeldOut
 from core.tuning.merge import MergePoint, choose_weight, find_between, merge_with_base
 from tests.tiny_model import make_tiny_model
 
@@ -49,7 +49,7 @@ def test_the_blend_lies_on_the_line_between_base_and_tuned(tmp_path: Path, tiny_
     record = describe_model(str(tiny_model))
     base, other = load_transformer(record), load_transformer(describe_model(str(make_tiny_model(tmp_path / "other", seed=1))))
     tuned = {name: tensor.clone() for name, tensor in other.state_dict().items()}
-    dev = DevSet(["a"], ["the licensee"], {"a": {"d": 1}}, [Document("d", "the licensee may terminate"), Document("e", "payment is due")])
+    dev = HeldOut(["a"], ["the licensee"], {"a": {"d": 1}}, [Document("d", "the licensee may terminate"), Document("e", "payment is due")])
     seen: list[tuple[int, int]] = []
     chosen, points, base_guard = merge_with_base(record, other, dev, lambda step, total: seen.append((step, total)), weights=(0.25, 1.0))
     assert [point.weight for point in points if point.weight != 0.625] == [0.25, 1.0]
@@ -62,7 +62,7 @@ def test_the_blend_lies_on_the_line_between_base_and_tuned(tmp_path: Path, tiny_
 
 def test_what_was_measured_of_the_tuned_model_is_not_measured_again(tiny_model: Path) -> None:
     record = describe_model(str(tiny_model))
-    dev = DevSet(["a"], ["the licensee"], {"a": {"d": 1}}, [Document("d", "the licensee may terminate"), Document("e", "payment is due")])
+    dev = HeldOut(["a"], ["the licensee"], {"a": {"d": 1}}, [Document("d", "the licensee may terminate"), Document("e", "payment is due")])
     weights = (0.1, 0.3, 0.5, 0.7, 0.9, 1.0)
     chosen, points, base_guard = merge_with_base(record, load_transformer(record), dev, lambda *_: None, weights, tuned_dev=0.123)
     assert [point.guard for point in points] == [base_guard] * len(weights), "the base blended with itself forgets nothing"

@@ -13,6 +13,7 @@ from core.model import Anchor, Candidate, CandidateStatus, Document, Judgement, 
 from core.retrieval.models import describe_model
 from core.retrieval.tokens import count_tokens
 from core.store import candidates, corpus, judgements, projects
+from core.tuning.checks import check_memory
 from core.tuning.config import TuneConfig
 from core.tuning.cost import estimate_memory_gb
 from core.tuning.findings import Level
@@ -156,6 +157,15 @@ def test_a_loss_in_mini_batches_needs_less_memory_however_large_the_batch(tiny_m
 
     assert need(batch=512, loss="cached_mnrl") == need(batch=32, loss="cached_mnrl") < need(batch=32) < need(batch=512)
     assert need(batch=32) < need(batch=32, negatives=5)
+
+
+def test_a_report_that_was_kept_is_held_against_the_memory_of_now(workspace: Workspace, small_project: str) -> None:
+    report = look(workspace)
+    tight = check_memory(replace(report, memory_gb=1e6))
+    (found,) = [item for item in tight.findings if item.code == "memory"]
+    assert (found.level, found.text.startswith("A step needs about 1000000.0 GB of memory")) == (Level.WARN, True)
+    assert check_memory(tight) == tight
+    assert check_memory(replace(tight, memory_gb=report.memory_gb)) == report
 
 
 @pytest.mark.parametrize(("anchors", "name"), [(0, "none"), (49, "none"), (50, "small"), (299, "small"), (300, "medium"), (1999, "medium"), (2000, "large")])

@@ -82,7 +82,7 @@ def test_what_it_would_begin_from_must_be_a_cross_encoder_and_one_of_the_hub_is_
         assert (block.code, words in block.text) == ("model", True)
     report = look(reviewed, start="nobody/no-such-model")
     assert (report.blocks, report.max_length, report.cut_share, report.memory_gb) == ([], 0, None, 0.0)
-    assert "start" in list_codes(report, Level.NOTE)
+    assert "absent" in list_codes(report, Level.NOTE)
     record = take_reranker(reviewed, "small", str(make_tiny_cross_encoder(tmp_path / "cross", tiny_model)))
     assert look(reviewed, start=record.id).max_length == 64
 

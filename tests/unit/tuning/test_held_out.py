@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from core.evaluation.measures import PRIMARY, average, score_ranking
 from core.model import Document
 from core.retrieval.ranking import search_dense
-from core.tuning.dev import DevSet, narrow
+from core.tuning.held_out import HeldOut, narrow
 
 
 def make_unit(rng: np.random.Generator, count: int) -> np.ndarray:
@@ -17,7 +17,7 @@ def make_unit(rng: np.random.Generator, count: int) -> np.ndarray:
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-def rank(dev: DevSet, anchors: np.ndarray, vectors: np.ndarray) -> float:
+def rank(dev: HeldOut, anchors: np.ndarray, vectors: np.ndarray) -> float:
     rows, _ = search_dense(anchors, vectors, 10)
     ids = [document.id for document in dev.documents]
     found = {anchor_id: [ids[row] for row in row_list] for anchor_id, row_list in zip(dev.anchor_ids, rows.tolist(), strict=True)}
@@ -29,7 +29,7 @@ def test_the_base_scores_the_same_over_the_narrowed_documents_and_nothing_judged
     rng = np.random.default_rng(seed)
     questions, vectors = make_unit(rng, anchors), make_unit(rng, documents)
     grades = {f"q{row}": {f"d{document}": 1 + place for place, document in enumerate(rng.integers(documents, size=2))} for row in range(anchors)}
-    dev = DevSet(list(grades), [f"text {name}" for name in grades], grades, [Document(f"d{row}", f"text {row}") for row in range(documents)])
+    dev = HeldOut(list(grades), [f"text {name}" for name in grades], grades, [Document(f"d{row}", f"text {row}") for row in range(documents)])
 
     near = narrow(dev, questions, vectors, nearest=5)
 
@@ -41,6 +41,6 @@ def test_the_base_scores_the_same_over_the_narrowed_documents_and_nothing_judged
 
 def test_what_is_far_from_every_anchor_is_left_out():
     vectors = np.eye(8, dtype=np.float32)
-    dev = DevSet(["q"], ["?"], {"q": {"d7": 1}}, [Document(f"d{row}", "text") for row in range(8)])
+    dev = HeldOut(["q"], ["?"], {"q": {"d7": 1}}, [Document(f"d{row}", "text") for row in range(8)])
     near = narrow(dev, np.array([[4, 3, 2, 1, 0, 0, 0, 0]], np.float32), vectors, nearest=2)
     assert [document.id for document in near.documents] == ["d0", "d1", "d7"]
