@@ -9,6 +9,7 @@ from pathlib import Path
 import plotly.graph_objects as go
 import streamlit as st
 
+from core.evaluation.clump_words import say_movement
 from core.geometry.atlas import make_atlas
 from core.geometry.stored_map import find_layout, newest_map
 from core.model import Projection, RunKind, RunStatus
@@ -114,6 +115,8 @@ def draw_maps(page: Page, projection: Projection, path: Path) -> None:
             f"Showing {len(points.ids):,} of {total:,} documents. Near is alike; the axes have no unit. Scroll to zoom, drag to move both; "
             "the camera in the corner saves a PNG."
         )
+        if moved := say_movement(projection.figures.get("displacement"), projection.figures.get("noise_floor")):
+            st.caption(moved)
         offer_downloads(page, lambda: draw(points, shown))
     if document is not None:
         show_around(page, projection, document)

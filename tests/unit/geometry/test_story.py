@@ -104,7 +104,7 @@ def test_a_report_carries_the_map_and_its_figures_with_text_escaped(workspace: W
     assert report["clumping"]["map"]["in_hotspot"].count(True) == 2
     page = "".join(render_clumping(report["clumping"], ("Base", "Tuned")))
     assert "Look closer: documents drew together or answers got lost" in page
-    assert "Showing 24 of 24 documents. A document moves 25% with tuning and 12% by chance of the map&#x27;s radius." in page.replace("'s", "&#x27;s")
+    assert "Showing 24 of 24 documents. Documents moved 2 times as far on the map as when the base is drawn again with another random seed." in page
     still = "".join(render_clumping(report["clumping"] | {"displacement": None, "noise_floor": 0.0}, ("Base", "Tuned")))
     assert "Showing 24 of 24 documents. The verdict" in still
     assert "&lt;script&gt;" in page
