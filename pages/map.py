@@ -115,7 +115,7 @@ def draw_maps(page: Page, projection: Projection, path: Path) -> None:
             f"Showing {len(points.ids):,} of {total:,} documents. Near is alike; the axes have no unit. Scroll to zoom, drag to move both; "
             "the camera in the corner saves a PNG."
         )
-        if moved := say_movement(projection.figures.get("displacement"), projection.figures.get("noise_floor")):
+        if moved := say_movement(projection.figures):
             st.caption(moved)
         offer_downloads(page, lambda: draw(points, shown))
     if document is not None:
@@ -155,7 +155,9 @@ if newest is not None:
         st.caption("Only the base model is on this map: whether a tuned model clumps can be told once one is drawn beside it.")
         show_single(newest.figures.get("base", {}), newest.figures.get("random", {}))
     else:
-        show_flag(dict(newest.figures))
+        with page.workspace.store.read() as connection:
+            drawn = artefacts.find_model(connection, page.project_id, newest.tuned_id)
+        show_flag(dict(newest.figures), drawn.name if drawn else "")
     if file.exists():
         draw_maps(page, newest, file)
     else:

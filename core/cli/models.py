@@ -101,4 +101,4 @@ def tell_map(workspace: Workspace, project_id: str, projection_id: str) -> tuple
     figures = tell_story(workspace, project_id, projection)
     said = [f"{WORDS[figures['verdict']]}. {TRUTH}", *figures["reasons"], say_search(figures["global"].get("ndcg@5"))]
     said += [f"{name_hotspot(number, spot)}: {len(spot['ids'])} documents" for number, spot in enumerate(figures["hotspots"], start=1)]
-    return str(figures["verdict"]), [*said, *filter(None, [say_movement(figures.get("displacement"), figures.get("noise_floor"))])]
+    return str(figures["verdict"]), [*said, *filter(None, [say_movement(figures)])]

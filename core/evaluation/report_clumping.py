@@ -31,7 +31,7 @@ def render_clumping(clumping: Mapping[str, Any] | None, names: tuple[str, str]) 
     if clumping["map"]:
         shown = len(clumping["map"]["base"])
         parts.append(draw_places(clumping["map"], names))
-        said = [f"Showing {shown:,} of {clumping['documents']:,} documents.", say_movement(clumping["displacement"], clumping["noise_floor"]), TRUTH]
+        said = [f"Showing {shown:,} of {clumping['documents']:,} documents.", say_movement(clumping), TRUTH]
         parts.append(f"<p class=small>{html.escape(' '.join(filter(None, said)))}</p>")
     return parts
 

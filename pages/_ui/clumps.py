@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from core.evaluation.clump_words import TRUTH, WORDS, count_noise, say_search
+from pages._ui.text import escape_label
 
 FLAGS = {
     "green": (st.success, ":material/check_circle:", WORDS["green"]),
@@ -27,12 +28,14 @@ _MOVED = (
 _MC = "Mean cosine of all pairs. A shift alone moves scores, not the order: it matters where fixed cut-offs are used."
 
 
-def show_flag(figures: Mapping[str, Any]) -> None:
-    """The flag with its word, colour and icon, the reasons under it, and where the verdict comes from."""
+def show_flag(figures: Mapping[str, Any], name: str = "") -> None:
+    """The flag with its word, colour and icon, the reasons under it, and where the verdict comes from; `name`: the model that it is about."""
     draw, icon, word = FLAGS[figures.get("verdict", "none")]
     reasons = list(figures.get("reasons", []))
     listed = "\n".join(f"- {reason}" for reason in reasons) + f"\n\n{TRUTH}" if len(reasons) > 1 else " ".join([*reasons, TRUTH])
     draw(f"### {word}\n{listed}", icon=icon)
+    if name:
+        st.caption(f"Tuned is {escape_label(name)}.")
 
 
 def show_comparison(figures: Mapping[str, Any]) -> None:
@@ -58,7 +61,7 @@ def show_comparison(figures: Mapping[str, Any]) -> None:
     }
     st.caption("Participation ratio and relative contrast are given as a share of the base's, with their 95 % intervals.")
     st.dataframe(table, hide_index=True, column_config=config, alt="Clumping figures of documents and general language, tuned against base")
-    times = count_noise(figures.get("displacement"), figures.get("noise_floor"))
+    times = count_noise(figures)
     columns = st.columns(2)
     columns[0].metric("Neighbours kept", _percent(figures["global"].get("neighbour_overlap")), help=_KEPT)
     columns[1].metric("Movement on the map", _number(times, ".1f") + (" × chance" if times is not None else ""), help=_MOVED)

@@ -8,19 +8,25 @@ from core.evaluation.clump_words import count_noise, say_movement, say_search
 
 
 def test_movement_is_counted_in_times_the_noise_floor_and_said_to_be_no_verdict() -> None:
-    said = say_movement(0.875, 0.125)
-    assert said.startswith("Documents moved 7 times as far on the map as when the base is drawn again with another random seed.")
-    assert "it has no part in the flag" in said
+    said = say_movement({"displacement": 0.5, "noise_floor": 0.125, "shuffled": 1.0})
+    assert said.startswith("Documents moved 4 times as far on the map as when the base is drawn again with another random seed. That")
+    assert said.endswith("it has no part in the flag.")
+
+
+def test_maps_that_have_no_places_in_common_are_said_not_to_be_compared_place_by_place() -> None:
+    said = say_movement({"displacement": 0.875, "noise_floor": 0.125, "shuffled": 1.0})
+    assert "nearly as far as if they had changed places at random: compare their neighbours, not their places. That" in said
 
 
 def test_movement_as_by_chance_is_made_nothing_of() -> None:
-    assert say_movement(0.15, 0.125).startswith("Documents lie about where they lay")
+    assert say_movement({"displacement": 0.15, "noise_floor": 0.125}).startswith("Documents lie about where they lay")
 
 
 @pytest.mark.parametrize(("moved", "noise"), [(None, 0.125), (0.5, None), (0.5, 0.0)])
 def test_movement_that_cannot_be_compared_is_not_spoken_of(moved: float | None, noise: float | None) -> None:
-    assert count_noise(moved, noise) is None
-    assert say_movement(moved, noise) == ""
+    figures = {"displacement": moved, "noise_floor": noise}
+    assert count_noise(figures) is None
+    assert say_movement(figures) == ""
 
 
 @pytest.mark.parametrize(
