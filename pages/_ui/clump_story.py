@@ -41,6 +41,5 @@ def show_clump_line(page: Page, tuned: ModelRecord) -> None:
             _, icon, word = FLAGS[verdict]
             st.badge(word, icon=icon, color=COLOURS[verdict])
         st.page_link("map.py", label="Open the map and review its groups" if figures.get("hotspots") else "Open the map", icon=":material/scatter_plot:")
-    if figures.get("verdict") != "green":
-        for reason in figures.get("reasons", []):
-            st.caption(f"- {reason}")
+    if figures.get("verdict", "green") != "green":
+        st.caption("\n".join(f"- {reason}" for reason in figures.get("reasons", [])))

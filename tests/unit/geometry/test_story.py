@@ -59,7 +59,7 @@ def test_what_search_says_comes_first_also_where_it_is_measured_later(drawn: str
 
 def test_what_a_red_space_costs_in_search_is_read_first() -> None:
     reasons = judge_again(figures("red", 0.3), scores(-0.2), {}, same_dimension=True)["reasons"]
-    assert reasons[0].startswith("It finds fewer of the known answers than the base (-0.180 NDCG@5, 95 % interval ")
+    assert reasons[0].startswith("It finds fewer of the known answers than the base (-0.181 NDCG@5, 95 % interval ")
     assert reasons[1:] == ["The spread of the documents lies in 30% as many directions as before."]
 
 
