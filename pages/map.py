@@ -9,6 +9,7 @@ from pathlib import Path
 import plotly.graph_objects as go
 import streamlit as st
 
+from core.evaluation.clump_words import say_movement
 from core.geometry.atlas import make_atlas
 from core.geometry.stored_map import find_layout, newest_map
 from core.model import Projection, RunKind, RunStatus
@@ -114,6 +115,8 @@ def draw_maps(page: Page, projection: Projection, path: Path) -> None:
             f"Showing {len(points.ids):,} of {total:,} documents. Near is alike; the axes have no unit. Scroll to zoom, drag to move both; "
             "the camera in the corner saves a PNG."
         )
+        if moved := say_movement(projection.figures):
+            st.caption(moved)
         offer_downloads(page, lambda: draw(points, shown))
     if document is not None:
         show_around(page, projection, document)
@@ -152,7 +155,9 @@ if newest is not None:
         st.caption("Only the base model is on this map: whether a tuned model clumps can be told once one is drawn beside it.")
         show_single(newest.figures.get("base", {}), newest.figures.get("random", {}))
     else:
-        show_flag(dict(newest.figures))
+        with page.workspace.store.read() as connection:
+            drawn = artefacts.find_model(connection, page.project_id, newest.tuned_id)
+        show_flag(dict(newest.figures), drawn.name if drawn else "")
     if file.exists():
         draw_maps(page, newest, file)
     else:

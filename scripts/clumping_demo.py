@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 
 import sample_data
-from core.geometry.clumps import Search, find_clumps
+from core.evaluation.clump_words import say_movement
+from core.geometry.clumps import ClumpReport, Search, find_clumps
 from core.geometry.gap import Questions
-from core.geometry.projection import align_layout, displacement, draw_base, measure_noise
+from core.geometry.projection import align_layout, displacement, draw_base, measure_noise, measure_shuffled
 from core.geometry.references import read_references
 from core.geometry.stored_map import name_hotspot
 from core.geometry.terms import name_groups
@@ -57,9 +58,8 @@ def main() -> int:
     questions = [Questions(encoder.encode_queries([anchor.text for anchor in asked]), [grades[anchor.id] for anchor in asked]) for encoder in (base, tuned)]
     references = read_references()
     generic = [encoder.encode(references, record.document_prompt) for encoder in (base, tuned)]
-    report = find_clumps(
-        before, after, reference_base=generic[0], reference_tuned=generic[1], search=Search(questions[0], questions[1], before, after)
-    ).to_json()
+    found = find_clumps(before, after, reference_base=generic[0], reference_tuned=generic[1], search=Search(questions[0], questions[1], before, after))
+    report = found.to_json([document.id for document in bundle.documents], name_hotspots(found, texts))
     layout = draw_base(before)
     as_drawn = draw_base(after, init=layout)  # before it is laid onto the base's, which gives it the base's size
     tuned_layout = align_layout(as_drawn, layout)
@@ -67,24 +67,29 @@ def main() -> int:
     chosen.out.mkdir(parents=True, exist_ok=True)
     draw_map(points, rank_values(kinds)[:7]).write_html(chosen.out / "maps.html", include_plotlyjs=True)
     (chosen.out / "report.json").write_text(json.dumps(report, indent=2, default=float), encoding="utf-8")
-    tell(report, displacement(tuned_layout, layout), measure_noise(before, layout), texts, radius(as_drawn) / radius(layout))
+    moved = {"displacement": displacement(tuned_layout, layout), "noise_floor": measure_noise(before, layout), "shuffled": measure_shuffled(layout)}
+    tell(report, moved, radius(as_drawn) / radius(layout))
     print(f"The maps are in {chosen.out / 'maps.html'}, the whole report in {chosen.out / 'report.json'}.")
     return 0
 
 
-def tell(report: Mapping[str, Any], moved: float, noise: float, texts: list[str], size: float) -> None:
+def name_hotspots(report: ClumpReport, texts: list[str]) -> list[list[str]]:
+    """Terms of each hotspot."""
+    inside = {row for spot in report.hotspots for row in spot.rows}
+    groups = [[texts[row] for row in spot.rows] for spot in report.hotspots]
+    return name_groups(groups, [text for row, text in enumerate(texts) if row not in inside]) if groups else []
+
+
+def tell(report: Mapping[str, Any], moved: Mapping[str, float], size: float) -> None:
     """The report in lines."""
     print(f"verdict: {report['verdict']}")
     for reason in report["reasons"]:
         print(f"  {reason}")
-    inside = {row for spot in report["hotspots"] for row in spot["ids"]}
-    groups = [[texts[row] for row in spot["ids"]] for spot in report["hotspots"]]
-    terms = name_groups(groups, [text for row, text in enumerate(texts) if row not in inside]) if groups else []
-    for number, (spot, words) in enumerate(zip(report["hotspots"], terms, strict=True), start=1):
-        print(f"  {name_hotspot(number, {'terms': words})} ({len(spot['ids'])} documents, {spot['closer']:.1f} times closer)")
+    for number, spot in enumerate(report["hotspots"], start=1):
+        print(f"  {name_hotspot(number, spot)} ({len(spot['ids'])} documents, {spot['closer']:.1f} times closer)")
     if "ndcg@5" in report["global"]:
         print("NDCG@5 on the sample's questions: {gain:+.3f} ({low:+.3f} to {high:+.3f})".format(**report["global"]["ndcg@5"]))
-    print(f"on the map: {size:.2f} times as wide as the base's, moved {moved:.2f} of its radius (by chance {noise:.2f})")
+    print(f"on the map: {size:.2f} times as wide as the base's. {say_movement(moved)}")
 
 
 def radius(places: Floats) -> float:

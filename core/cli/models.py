@@ -8,9 +8,11 @@ from typing import Annotated, Any
 
 import typer
 
-from core.cli.app import Json, ProjectName, app, open_project, run_and_show
+from core.cli.app import Json, ProjectName, app, open_project, run_to_end
 from core.cli.output import Out
 from core.model import PairsmithError, RunKind
+from core.store import artefacts
+from core.workspace import Workspace
 
 
 @app.command()
@@ -74,10 +76,29 @@ def map_(
 ) -> None:
     """Draw the maps of base and tuned, for the map page; or write the newest as a file."""
     if parquet is None:
-        run_and_show(project, RunKind.MAP, {"system": system, "density": density}, json)
+        run = run_to_end(project, RunKind.MAP, {"system": system, "density": density})
+        result = dict(run.result or {})
+        verdict, said = tell_map(open_project(project), project, result["projection_id"])
+        Out(json).show({"run": run.id, **result, "verdict": verdict, "said": said}, "\n".join(said))
         return
     from core.geometry.atlas import name_command, write_atlas
 
     workspace = open_project(project)
     rows = write_atlas(workspace, project, parquet)
     Out(json).show({"documents": rows, "path": str(parquet)}, f"{rows:,} documents written. Open them with `{name_command(parquet)}`.")
+
+
+def tell_map(workspace: Workspace, project_id: str, projection_id: str) -> tuple[str, list[str]]:
+    """The flag of a map and what the map page says of it: the flag in words, its reasons, search, groups, movement."""
+    from core.evaluation.clump_words import TRUTH, WORDS, say_movement, say_search
+    from core.geometry.stored_map import name_hotspot
+    from core.geometry.story import tell_story
+
+    with workspace.store.read() as conn:
+        projection = next(item for item in artefacts.list_projections(conn, project_id) if item.id == projection_id)
+    if projection.tuned_id is None:
+        return "none", ["The map of the base model is drawn. Whether a tuned model clumps can be told once there is one."]
+    figures = tell_story(workspace, project_id, projection)
+    said = [f"{WORDS[figures['verdict']]}. {TRUTH}", *figures["reasons"], say_search(figures["global"].get("ndcg@5"))]
+    said += [f"{name_hotspot(number, spot)}: {len(spot['ids'])} documents" for number, spot in enumerate(figures["hotspots"], start=1)]
+    return str(figures["verdict"]), [*said, *filter(None, [say_movement(figures)])]

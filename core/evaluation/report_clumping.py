@@ -9,17 +9,9 @@ import html
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from core.evaluation.clump_words import TRUTH, WORDS, say_movement
 from core.evaluation.report_charts import BLUE, VERMILLION
 
-WORDS = {
-    "green": "No clumping",
-    "note": "No clumping, but scores shifted",
-    "amber": "Look closer: documents drew together or answers got lost",
-    "red": "Clumped: the model tells documents apart less well",
-    "none": "No verdict on clumping",
-}
-"""What each flag is called, on every page as well."""
-TRUTH = "The verdict is computed in the original space; the map only shows where."
 _CLASSES = {"green": "better", "note": "not_distinguishable", "amber": "better_here_but_forgot", "red": "worse"}
 PANEL, GAP = 430, 30
 
@@ -38,10 +30,9 @@ def render_clumping(clumping: Mapping[str, Any] | None, names: tuple[str, str]) 
     ]
     if clumping["map"]:
         shown = len(clumping["map"]["base"])
-        moved = " and ".join(f"{clumping[key]:.0%} {words}" for key, words in (("displacement", "with tuning"), ("noise_floor", "by chance")) if clumping[key])
         parts.append(draw_places(clumping["map"], names))
-        moves = f"A document moves {moved} of the map's radius. " if moved else ""
-        parts.append(f"<p class=small>Showing {shown:,} of {clumping['documents']:,} documents. {moves}{TRUTH}</p>")
+        said = [f"Showing {shown:,} of {clumping['documents']:,} documents.", say_movement(clumping), TRUTH]
+        parts.append(f"<p class=small>{html.escape(' '.join(filter(None, said)))}</p>")
     return parts
 
 

@@ -14,7 +14,18 @@ from core.geometry.held_out import read_scores
 from core.geometry.nearest import find_neighbours
 from core.geometry.neighbours import K, Neighbours, neighbour_overlap
 from core.geometry.project_search import read_search
-from core.geometry.projection import MAX_POINTS, NEIGHBOURS, align_layout, displacement, draw_base, draw_tuned, measure_noise, place_between, sample_rows
+from core.geometry.projection import (
+    MAX_POINTS,
+    NEIGHBOURS,
+    align_layout,
+    displacement,
+    draw_base,
+    draw_tuned,
+    measure_noise,
+    measure_shuffled,
+    place_between,
+    sample_rows,
+)
 from core.geometry.references import read_references
 from core.geometry.stored_map import VIEWS
 from core.geometry.terms import name_groups
@@ -84,7 +95,7 @@ def draw_maps(workspace: Workspace, project_id: str, base: ModelRecord, tuned: M
     if tuned is not None:
         steps.begin("Measuring how much the method itself moves points")
         noise = measure_noise(vectors["base"], arrays["base"], near=near["base"])
-        figures |= {"noise_floor": noise, "displacement": displacement(arrays["tuned"], arrays["base"])}
+        figures |= {"noise_floor": noise, "displacement": displacement(arrays["tuned"], arrays["base"]), "shuffled": measure_shuffled(arrays["base"])}
         if len(ids) > K:
             arrays["overlap"] = neighbour_overlap(near["base"].rows[:, :K], near["tuned"].rows[:, :K]).astype(np.float32)
         steps.begin("Looking for clumps")

@@ -1,6 +1,7 @@
 """Two maps that can be compared: UMAP of the base, UMAP of the tuned model begun from it, aligned, with the noise floor of the method.
 
-The map locates and explains; it proves nothing. Movement and neighbours are measured in the original space, never on the map.
+The map locates and explains; it proves nothing. Neighbours are measured in the original space, never on the map; displacement is one layout's against another's
+and says nothing of a model.
 """
 
 from __future__ import annotations
@@ -51,6 +52,11 @@ def draw_tuned(vectors: Floats, base_layout: Floats, *, seed: int = 0, density: 
 def measure_noise(vectors: Floats, base_layout: Floats, *, seed: int = 1, near: Neighbours | None = None) -> float:
     """The displacement that the method alone makes: the same vectors drawn again with another seed."""
     return displacement(draw_tuned(vectors, base_layout, seed=seed, near=near), base_layout)
+
+
+def measure_shuffled(layout: Floats, *, seed: int = 0) -> float:
+    """The displacement of a map on which every document stands in another's place by chance: two maps that differ by as much have no places in common."""
+    return displacement(layout[np.random.default_rng(seed).permutation(len(layout))], layout)
 
 
 def align_layout(layout: Floats, target: Floats) -> Floats:

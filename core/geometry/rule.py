@@ -53,7 +53,10 @@ def apply_rule(
     found = _soften(space, effect) + judge_hotspots(hotspots, effect)
     if effect is not None and effect.overall.high < 0:
         lost = f"{effect.overall.gain:+.3f} NDCG@5, 95 % interval {effect.overall.low:+.3f} to {effect.overall.high:+.3f}"
-        found.append(("amber", f"It finds fewer of the known answers than the base ({lost}), whatever the space looks like."))
+        reason = f"It finds fewer of the known answers than the base ({lost})"
+        # where the space is red as well, this is what that costs, and is read first
+        is_red = any(level == "red" for level, _ in found)
+        found.insert(0, ("red", f"{reason}.") if is_red else ("amber", f"{reason}, whatever the space looks like."))
     if not found:
         moved = abs(figures["documents"]["mean_cosine"]["tuned"] - figures["documents"]["mean_cosine"]["base"])
         if moved > OFFSET_NOTE:

@@ -73,7 +73,7 @@ def add_to_report(workspace: Workspace, project_id: str, report: Mapping[str, An
         {"name": name_hotspot(number, spot), "documents": len(spot["ids"]), "closer": spot["closer"], "ndcg@5": spot.get("ndcg@5")}
         for number, spot in enumerate(figures["hotspots"], start=1)
     ]
-    kept = {name: figures.get(name) for name in ("verdict", "reasons", "global", "gap", "noise_floor", "displacement", "documents", "map_recall")}
+    kept = {name: figures.get(name) for name in ("verdict", "reasons", "global", "gap", "noise_floor", "displacement", "shuffled", "documents", "map_recall")}
     return {**report, "clumping": {**kept, "hotspots": spots, "map": _gather_places(workspace, projection, figures)}}
 
 

@@ -28,16 +28,18 @@ def _tell(home: str, project_id: str, projection: Projection, measured: tuple[st
 
 
 def show_clump_line(page: Page, tuned: ModelRecord) -> None:
-    """One line beside a verdict: whether the model clumps, with the way to its map."""
+    """One line beside a verdict: whether the model clumps, with the way to its map; under it why, where that is anything but green."""
     projection = find_map(page.workspace, page.project_id, tuned.id)
+    figures = read_story(page, projection) if projection else {}
     with st.container(horizontal=True, vertical_alignment="center"):
         if tuned.kind == ModelKind.ADAPTER:
             st.caption("An adapter moves queries alone: the documents lie where the base has them, so that its map is the base's.")
         elif projection is None:
             st.caption("Whether this model still tells the documents apart is not known: its map was not drawn yet.")
         else:
-            figures = read_story(page, projection)
             verdict = figures.get("verdict", "none")
             _, icon, word = FLAGS[verdict]
-            st.badge(word, icon=icon, color=COLOURS[verdict], help=" ".join(figures.get("reasons", [])))
-        st.page_link("map.py", label="Open the map", icon=":material/scatter_plot:")
+            st.badge(word, icon=icon, color=COLOURS[verdict])
+        st.page_link("map.py", label="Open the map and review its groups" if figures.get("hotspots") else "Open the map", icon=":material/scatter_plot:")
+    if figures.get("verdict", "green") != "green":
+        st.caption("\n".join(f"- {reason}" for reason in figures.get("reasons", [])))

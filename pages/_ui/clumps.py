@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core.evaluation.report_clumping import TRUTH, WORDS
+from core.evaluation.clump_words import TRUTH, WORDS, count_noise, say_search
+from pages._ui.text import escape_label
 
 FLAGS = {
     "green": (st.success, ":material/check_circle:", WORDS["green"]),
@@ -19,15 +20,22 @@ FLAGS = {
 }
 _PR = "How many directions of the space carry the spread of the texts. A share well under 100 % of the base's means the space collapsed."
 _RC = "How much nearer a text's neighbours are than any other text. Well under 100 % of the base's means neighbours no longer stand out."
+_KEPT = "Share of a text's ten nearest neighbours that both models agree on, on average. Measured in the original space."
+_MOVED = (
+    "How far half of the documents moved on the map at least, over the same when the base is drawn again with another random seed (the noise floor). "
+    "It says how much was rearranged, not whether that is good: it has no part in the flag."
+)
 _MC = "Mean cosine of all pairs. A shift alone moves scores, not the order: it matters where fixed cut-offs are used."
 
 
-def show_flag(figures: Mapping[str, Any]) -> None:
-    """The flag with its word, colour and icon, the reasons under it, and where the verdict comes from."""
+def show_flag(figures: Mapping[str, Any], name: str = "") -> None:
+    """The flag with its word, colour and icon, the reasons under it, and where the verdict comes from; `name`: the model that it is about."""
     draw, icon, word = FLAGS[figures.get("verdict", "none")]
     reasons = list(figures.get("reasons", []))
     listed = "\n".join(f"- {reason}" for reason in reasons) + f"\n\n{TRUTH}" if len(reasons) > 1 else " ".join([*reasons, TRUTH])
     draw(f"### {word}\n{listed}", icon=icon)
+    if name:
+        st.caption(f"Tuned is {escape_label(name)}.")
 
 
 def show_comparison(figures: Mapping[str, Any]) -> None:
@@ -49,15 +57,14 @@ def show_comparison(figures: Mapping[str, Any]) -> None:
         "Relative contrast": st.column_config.TextColumn(help=f"{_RC} With its 95 % interval."),
         "Mean cosine, base": st.column_config.NumberColumn(format="%.3f", help=_MC),
         "Mean cosine, tuned": st.column_config.NumberColumn(format="%.3f", help=_MC),
-        "Neighbours kept": st.column_config.TextColumn(help="Share of a text's ten nearest neighbours that both models agree on, on average."),
+        "Neighbours kept": st.column_config.TextColumn(help=_KEPT),
     }
     st.caption("Participation ratio and relative contrast are given as a share of the base's, with their 95 % intervals.")
     st.dataframe(table, hide_index=True, column_config=config, alt="Clumping figures of documents and general language, tuned against base")
-    overlap, moved, noise = figures["global"].get("neighbour_overlap"), figures.get("displacement"), figures.get("noise_floor")
-    columns = st.columns(3)
-    columns[0].metric("Neighbour overlap", _percent(overlap), help="Share of a document's ten nearest neighbours that both models agree on, on average.")
-    columns[1].metric("Movement", _percent(moved), help="Median distance between a document's two places on the map, as a share of its radius.")
-    columns[2].metric("By chance alone", _percent(noise), help="The same when the base is drawn twice: movement below this is the method's own noise.")
+    times = count_noise(figures)
+    columns = st.columns(2)
+    columns[0].metric("Neighbours kept", _percent(figures["global"].get("neighbour_overlap")), help=_KEPT)
+    columns[1].metric("Movement on the map", _number(times, ".1f") + (" × chance" if times is not None else ""), help=_MOVED)
     show_absolute(figures["global"].get("absolute", {}))
     if recall := say_recall(figures):
         st.caption(recall)
@@ -102,17 +109,6 @@ def show_search(figures: Mapping[str, Any]) -> None:
     for sentence in (say_search(figures["global"].get("ndcg@5")), say_gap(figures.get("gap", {}))):
         if sentence:
             st.text(sentence)
-
-
-def say_search(change: Mapping[str, float | None] | None) -> str:
-    """What tuning did to NDCG@5 over all held-out anchors."""
-    if not change or change.get("gain") is None:
-        return "What tuning did to search is not known yet: measure base and tuned on the held-out anchors on the compare page, then draw the map again."
-    gain, low, high = change["gain"], change.get("low"), change.get("high")
-    if low is None or high is None:
-        return f"NDCG@5 on the held-out anchors changed by {gain:+.3f} with tuning; there are too few for an interval."
-    said = "more answers are found" if low > 0 else "fewer answers are found" if high < 0 else "which may be chance"
-    return f"NDCG@5 on the held-out anchors changed by {gain:+.3f} with tuning (95 % interval {low:+.3f} to {high:+.3f}): {said}."
 
 
 def say_gap(gap: Mapping[str, Mapping[str, float | None]]) -> str:

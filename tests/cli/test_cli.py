@@ -165,7 +165,9 @@ def test_the_whole_job_runs_from_the_command_line(tmp_path: Path, tiny_model: Pa
     assert test["tuned"]["model_id"] == tuned["model"] != test["base"]["model_id"]
     assert test["tuned"]["ndcg@5"] == pytest.approx(tuned["test"]["tuned"]["ndcg@5"])
     assert call_json(home, "clumps", "c")["verdict"] in ("green", "note", "amber", "red", "none")
-    assert call_json(home, "map", "c")["projection_id"]
+    drawn = call_json(home, "map", "c")
+    assert drawn["projection_id"]
+    assert any("on the held-out anchors changed by" in sentence for sentence in drawn["said"])
     call(home, "export", "c", "--what", "model", "--out", str(tmp_path / "model"))
     assert (tmp_path / "model" / "model.safetensors").exists()
     assert {run["status"] for run in call_json(home, "runs", "c")["runs"]} == {"succeeded"}

@@ -391,4 +391,5 @@ def test_a_model_that_is_worse_has_no_green_word_on_clumping_beside_its_verdict(
         assert not app.exception
         said = [item.value for item in (*app.markdown, *app.warning)]
         assert any("Look closer: documents drew together or answers got lost" in text for text in said)
+        assert any("It finds fewer of the known answers than the base" in item.value for item in (*app.caption, *app.warning))
         assert not any("No clumping" in text for text in said)

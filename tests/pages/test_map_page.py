@@ -125,8 +125,14 @@ def test_figures_are_shares_of_the_base_with_intervals_and_help(open_screen: Ope
     assert table["Participation ratio"].tolist() == ["88% (81% to 94%)"] * 2
     assert table["Texts"].tolist() == ["Documents", "General language"]
     metrics = {metric.label: metric.value for metric in app.metric}
-    assert metrics == {"Neighbour overlap": "62%", "Movement": "50%", "By chance alone": "12%"}
+    assert metrics == {"Neighbours kept": "62%", "Movement on the map": "4.0 × chance"}
     assert all(metric.help for metric in app.metric)
+
+
+def test_movement_stands_under_the_map_against_the_noise_floor_and_is_no_verdict(open_screen: OpenScreen, mapped: str) -> None:
+    said = next(item.value for item in open_screen("map").caption if item.value.startswith("Documents moved"))
+    assert said.startswith("Documents moved 4 times as far on the map as when the base is drawn again with another random seed.")
+    assert said.endswith("it has no part in the flag.")
 
 
 def test_a_map_of_the_base_alone_has_one_panel_and_no_flag(open_screen: OpenScreen, small_project: str, workspace: Workspace) -> None:

@@ -11,7 +11,7 @@ from core.geometry.contrast import relative_contrast
 from core.geometry.neighbours import local_radius, neighbour_distances, neighbour_overlap
 from core.geometry.offset import mean_cosine, total_spread
 from core.geometry.participation import participation_ratio
-from core.geometry.projection import MIN_POINTS, align_layout, displacement, draw_base, sample_rows
+from core.geometry.projection import MIN_POINTS, align_layout, displacement, draw_base, measure_shuffled, sample_rows
 
 
 def sphere(n: int, d: int, seed: int) -> np.ndarray:
@@ -79,6 +79,11 @@ def test_displacement_is_the_median_move_over_the_radius():
     moved = target + np.array([[0, 0], [1, 0], [1, 0], [0, 9]], np.float32)
     assert displacement(moved, target) == pytest.approx(0.5)
     assert displacement(np.zeros((3, 2), np.float32), np.zeros((3, 2), np.float32)) == 0.0
+
+
+def test_shuffled_places_move_as_far_as_any_two_of_them_lie_apart():
+    cloud = np.random.default_rng(0).normal(size=(2_000, 2)).astype(np.float32)
+    assert measure_shuffled(cloud) == pytest.approx(np.sqrt(2 * np.log(2)), rel=0.05)  # the median of a Rayleigh distribution of scale √2, over √2
 
 
 def test_few_points_are_drawn_by_their_principal_components():

@@ -57,6 +57,12 @@ def test_what_search_says_comes_first_also_where_it_is_measured_later(drawn: str
     assert told["global"]["ndcg@5"]["gain"] == pytest.approx(change + 0.0195)
 
 
+def test_what_a_red_space_costs_in_search_is_read_first() -> None:
+    reasons = judge_again(figures("red", 0.3), scores(-0.2), {}, same_dimension=True)["reasons"]
+    assert reasons[0].startswith("It finds fewer of the known answers than the base (-0.181 NDCG@5, 95 % interval ")
+    assert reasons[1:] == ["The spread of the documents lies in 30% as many directions as before."]
+
+
 def test_a_map_that_knew_the_measurement_is_told_as_it_was_drawn() -> None:
     once = judge_again(figures("green", 1.0), scores(-0.2), {}, same_dimension=True)
     again = judge_again(once | {"reasons": ["As drawn."]}, scores(-0.2), {}, same_dimension=True)
@@ -104,7 +110,7 @@ def test_a_report_carries_the_map_and_its_figures_with_text_escaped(workspace: W
     assert report["clumping"]["map"]["in_hotspot"].count(True) == 2
     page = "".join(render_clumping(report["clumping"], ("Base", "Tuned")))
     assert "Look closer: documents drew together or answers got lost" in page
-    assert "Showing 24 of 24 documents. A document moves 25% with tuning and 12% by chance of the map&#x27;s radius." in page.replace("'s", "&#x27;s")
+    assert "Showing 24 of 24 documents. Documents moved 2 times as far on the map as when the base is drawn again with another random seed." in page
     still = "".join(render_clumping(report["clumping"] | {"displacement": None, "noise_floor": 0.0}, ("Base", "Tuned")))
     assert "Showing 24 of 24 documents. The verdict" in still
     assert "&lt;script&gt;" in page
