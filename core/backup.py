@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
 from core.model import PairsmithError
-from core.workspace import CHECKPOINTS, UNFINISHED, Workspace
+from core.workspace import CHECKPOINTS, Workspace
 
 
 def back_up_home(workspace: Workspace, out: Path) -> int:
@@ -50,8 +51,12 @@ def back_up_home(workspace: Workspace, out: Path) -> int:
 
 def _is_wanted(path: Path, home: Path, database: Path) -> bool:
     is_database = path.name.startswith(database.name) and path.parent == database.parent
-    is_half = path.name.endswith(".tmp") or any(part == CHECKPOINTS or part.endswith(UNFINISHED) for part in path.relative_to(home).parts)
-    return not is_database and not is_half and path.is_file()
+    return not is_database and not _is_half(path.relative_to(home).parts) and path.is_file()
+
+
+def _is_half(parts: Sequence[str]) -> bool:
+    """Whether the path below a home is what a run has not finished: its checkpoints, a model that is being written and its lock, a file before it is moved."""
+    return parts[-1].endswith(".tmp") or (parts[0] == "runs" and parts[2:3] == (CHECKPOINTS,)) or (parts[0] == "models" and "".join(parts[1:2]).startswith("."))
 
 
 def _copy(path: Path, to: Path) -> bool:

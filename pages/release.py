@@ -69,7 +69,7 @@ def choose_model() -> ModelRecord | None:
         st.info("No model is registered yet. Prepare the documents first, then tune.", icon=":material/info:")
         st.page_link("tune.py", label="Go to tune", icon=":material/model_training:")
         return None
-    names = {model.id: label_model(model) + (" (base)" if model.kind == ModelKind.BASE else "") for model in models}
+    names = {model.id: ("Base: " if model.kind == ModelKind.BASE else "") + label_model(model) for model in models}
     chosen = st.selectbox("Model", list(names), format_func=names.__getitem__, key="release_model")
     return next(model for model in models if model.id == chosen)
 

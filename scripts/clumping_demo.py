@@ -1,6 +1,6 @@
 """A collapsed model that looks beautiful on the map and is flagged: trains it on the sample, draws both maps, prints the report. See docs/clumping-demo.md.
 
-The mistake is that of taking one class for one answer: clauses of one type are pulled together with nothing that pushes apart.
+The mistake is that of taking a class for an answer: clauses of one type are pulled together, those of two types pushed apart.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from core.retrieval.vectors import Floats
 from pages._ui.map_chart import draw_map
 from pages._ui.map_points import MapPoints, rank_values
 from pages._ui.text import escape_hover
-from tests.bench.collapsed import EPOCHS, LEARNING_RATE, PAIRS, choose_pairs, pull_together
+from tests.bench.collapsed import EPOCHS, LEARNING_RATE, PAIRS, choose_apart, choose_pairs, pull_together
 
 
 def main() -> int:
@@ -47,7 +47,8 @@ def main() -> int:
     classes = {kind: [text for text, own in zip(texts, kinds, strict=True) if own == kind] for kind in sorted(set(kinds))}
     record = describe_model(chosen.model)
     base, model = Encoder(record), load_transformer(record)
-    pull_together(model, choose_pairs("same-class", [], classes, n=chosen.pairs), epochs=chosen.epochs, learning_rate=chosen.rate)
+    together, apart = choose_pairs("same-class", [], classes, n=chosen.pairs), choose_apart(classes, n=chosen.pairs)
+    pull_together(model, together, apart=apart, epochs=chosen.epochs, learning_rate=chosen.rate)
     tuned = Encoder(record, model)
     before, after = (encoder.encode(texts, record.document_prompt) for encoder in (base, tuned))
     row_of = {document.id: row for row, document in enumerate(bundle.documents)}

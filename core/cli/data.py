@@ -19,6 +19,7 @@ from core.ingest.preview import Change, Preview
 from core.ingest.read import import_path, preview_path
 from core.model import PairsmithError
 from core.release.model_zip import export_model, refuse_existing
+from core.retrieval.models import pin_reference
 from core.store import projects
 from core.workspace import Workspace, open_workspace
 
@@ -43,7 +44,7 @@ def import_(
     if dry_run:
         _show_preview(project, is_new, preview_path(workspace, project, path, kind=kind, choices=choices), json)
         return
-    new_with = (base_model or workspace.settings.base_model) if is_new else None
+    new_with = pin_reference(base_model or workspace.settings.base_model) if is_new else None
     done = import_path(workspace, project, path, new_with=new_with, kind=kind, choices=choices)
     value = {"project": project, "created": is_new, "changed": done.changed, "notes": list(done.notes), "columns": done.columns}
     words = f"{project}: " + ", ".join(f"{count} {what}" for what, count in done.changed.items())

@@ -100,5 +100,5 @@ def tell_map(workspace: Workspace, project_id: str, projection_id: str) -> tuple
         return "none", ["The map of the base model is drawn. Whether a tuned model clumps can be told once there is one."]
     figures = tell_story(workspace, project_id, projection)
     said = [f"{WORDS[figures['verdict']]}. {TRUTH}", *figures["reasons"], say_search(figures["global"].get("ndcg@5"))]
-    said += [f"{name_hotspot(number, spot)}: {len(spot['ids'])} documents" for number, spot in enumerate(figures["hotspots"], start=1)]
+    said += [f"{name_hotspot(number, spot)} ({len(spot['ids'])} documents)" for number, spot in enumerate(figures["hotspots"], start=1)]
     return str(figures["verdict"]), [*said, *filter(None, [say_movement(figures)])]

@@ -10,7 +10,7 @@ from core.cli.app import Json, ProjectName, app, open_project
 from core.cli.output import Out, describe_run, run_doctor, show_project
 from core.ingest.sample import create_sample
 from core.jobs.engine import LocalEngine
-from core.retrieval.models import EMBEDDED_DEFAULT
+from core.retrieval.models import EMBEDDED_DEFAULT, pin_reference
 from core.store import projects, runs
 from core.workspace import open_workspace
 
@@ -27,10 +27,11 @@ def init(
 ) -> None:
     """Make the home folder, and a project where asked."""
     workspace = open_workspace()
+    pinned = pin_reference(base_model or workspace.settings.base_model) if project else ""
     made = [create_sample(workspace).id] if sample else []
     if project:
         with workspace.store.write() as conn:
-            made.append(projects.add_project(conn, project, base_model=base_model or workspace.settings.base_model).id)
+            made.append(projects.add_project(conn, project, base_model=pinned).id)
     Out(json).show({"home": str(workspace.home), "projects": made}, f"Home {workspace.home}" + "".join(f"\nproject {name}" for name in made))
 
 

@@ -43,9 +43,10 @@ def say_movement(figures: Mapping[str, Any]) -> str:
     times, shuffled = count_noise(figures), figures.get("shuffled")
     if times is None:
         return ""
-    if times < BY_CHANCE:
+    is_apart = bool(shuffled and figures["displacement"] > APART * shuffled)
+    if times < BY_CHANCE and not is_apart:
         return "Documents lie about where they lay: they moved hardly farther on the map than when the base is drawn again with another random seed."
     far = f"Documents moved {times:.0f} times as far on the map as when the base is drawn again with another random seed"
-    if shuffled and figures["displacement"] > APART * shuffled:
+    if is_apart:
         far += ", nearly as far as if they had changed places at random: compare their neighbours, not their places"
     return f"{far}. That says that tuning rearranged them, not whether for better or worse: it has no part in the flag."

@@ -7,6 +7,7 @@ answers, what the cache has whole is used. `find_fetched` alone asks no hub.
 from __future__ import annotations
 
 import errno
+import json
 import math
 from collections.abc import Callable
 from fnmatch import fnmatch
@@ -59,7 +60,15 @@ def find_fetched(reference: str) -> Path | None:
         folder = Path(snapshot_download(reference, ignore_patterns=SKIPPED, local_files_only=True))
     except (OSError, ValueError):
         return None
-    return folder if any(folder.rglob("*.safetensors")) else None
+    return folder if has_weights(folder) else None
+
+
+def has_weights(folder: Path) -> bool:
+    """Whether the weights of the model itself came whole, every piece of them; those of a layer on top of it (`2_Dense`) are not it."""
+    index = next(folder.glob("*.safetensors.index.json"), None)
+    if index is not None:
+        return all((folder / name).exists() for name in set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+    return any("_Dense" not in path.parent.name for path in folder.rglob("*.safetensors"))
 
 
 def _fetch_files(reference: str, on_bytes: OnBytes, check: Callable[[Path], None]) -> None:

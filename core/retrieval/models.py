@@ -99,6 +99,11 @@ def is_hub_id(reference: str) -> bool:
     return not (folder.is_dir() or folder.is_absolute() or reference.startswith((".", "~"))) and reference.count("/") == 1
 
 
+def pin_reference(reference: str) -> str:
+    """A base model as a project keeps it: a folder by its absolute path, since a worker may stand elsewhere. Raises `PairsmithError` where there is none."""
+    return reference if reference == EMBEDDED_DEFAULT or is_hub_id(reference) else str(find_folder(reference))
+
+
 def is_here(reference: str) -> bool:
     """Whether nothing has to be fetched for it. Asks no hub."""
     return not is_hub_id(reference) or find_fetched(reference) is not None

@@ -182,10 +182,10 @@ def check_duplicates(data: SnapshotData, documents: Sequence[Document]) -> list[
     return found
 
 
-def note_absent(reference: str) -> Finding:
-    """That a model of the hub is not on this machine yet, where nothing is fetched to look."""
-    text = f"{reference!r} is not on this machine yet. It is fetched when the run starts: how much it reads, and the memory, are not known before."
-    return Finding(Level.NOTE, "absent", text)
+def note_absent(reference: str, *, is_start: bool = True) -> Finding:
+    """That a model of the hub is not on this machine yet, where nothing is fetched to look. `is_start`: whether the training begins from it."""
+    unknown = ": how much it reads, and the memory, are not known before" if is_start else ""
+    return Finding(Level.NOTE, "absent", f"{reference!r} is not on this machine yet. It is fetched when the run starts{unknown}.")
 
 
 def check_memory(report: Report) -> Report:

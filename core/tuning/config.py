@@ -127,6 +127,12 @@ def choose_scale(config: TuneConfig, record: ModelRecord) -> float:
     return 50.0 if "bge-" in f"{record.name} {record.location}".lower() else 20.0
 
 
+@lru_cache(maxsize=1)
+def count_guard() -> int:
+    """Passages of the bundled guard set: what a look at it mostly takes, since its questions are short."""
+    return sum(bool(line.strip()) for line in (sample_data.GUARD / "corpus.jsonl").read_text(encoding="utf-8").splitlines())
+
+
 @dataclass(frozen=True)
 class Estimate:
     """What a run will do and take."""
@@ -165,5 +171,6 @@ def estimate_run(
     trained = config.epochs * (pairs * (2 + config.negatives) + generic * 2) * SLOWER[config.loss] * config.seeds
     measured = min(documents, dev_anchors * NEAR) * (config.evaluations * config.seeds + MERGE_MEASURED * config.merge)
     whole = documents * (2 + (config.seeds if config.seeds > 1 else 0))  # before and after, and each seed on held-out anchors
-    encoded = measured + whole + dev_anchors
+    looked = count_guard() * (len(MERGE_WEIGHTS) + 2) * config.merge  # the base, the shares and one between
+    encoded = measured + whole + looked + dev_anchors
     return Estimate(rows, steps, trained / texts_per_s + encoded / (4 * texts_per_s) + 15.0)

@@ -48,7 +48,8 @@ def list_kept(points: Sequence[MergePoint], base_guard: float, allowed_loss: flo
 
 def find_between(points: Sequence[MergePoint], base_guard: float) -> float | None:
     """Half-way from the largest weight that forgets little to the next; None where the last does, or none. `points` by rising weight."""
-    last = max((place for place, point in enumerate(points) if point in list_kept(points, base_guard)), default=len(points))
+    kept = list_kept(points, base_guard)
+    last = points.index(kept[-1]) if kept else len(points)
     return round((points[last].weight + points[last + 1].weight) / 2, 3) if last + 1 < len(points) else None
 
 

@@ -115,7 +115,7 @@ def _find_start(workspace: Workspace, project_id: str, config: RerankerConfig) -
         base = projects.get_project(conn, project_id).base_model
     try:
         found = describe_here(base)  # its lists are what is put in order, whatever reads them
-        absent = [] if found else [note_absent(base)]
+        absent = [] if found else [note_absent(base, is_start=not config.start)]
         if config.start:
             reference = find_reranker(workspace, project_id, config.start)
             folder = locate_here(reference)

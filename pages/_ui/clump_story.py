@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import streamlit as st
 
+from core.geometry.stored_map import newest_map
 from core.geometry.story import find_map, tell_story
 from core.model import ModelKind, ModelRecord, Part, Projection
 from core.store import artefacts
@@ -40,6 +41,16 @@ def show_clump_line(page: Page, tuned: ModelRecord) -> None:
             verdict = figures.get("verdict", "none")
             _, icon, word = FLAGS[verdict]
             st.badge(word, icon=icon, color=COLOURS[verdict])
-        st.page_link("map.py", label="Open the map and review its groups" if figures.get("hotspots") else "Open the map", icon=":material/scatter_plot:")
+        with page.workspace.store.read() as conn:
+            newest = newest_map(conn, page.project_id)
+        is_newest = projection is not None and newest is not None and newest.id == projection.id
+        way = (
+            "Open the map and review its groups"
+            if is_newest and figures.get("hotspots")
+            else "Open the map"
+            if is_newest or newest is None
+            else "Open the newest map"
+        )
+        st.page_link("map.py", label=way, icon=":material/scatter_plot:")
     if figures.get("verdict", "green") != "green":
         st.caption("\n".join(f"- {reason}" for reason in figures.get("reasons", [])))

@@ -37,23 +37,31 @@ def choose_pairs(
     raise ValueError(f"{mistake!r} is none of {', '.join(MISTAKES)}.")
 
 
+def choose_apart(classes: Mapping[str, Sequence[str]], *, n: int = PAIRS, seed: int = 0) -> list[tuple[str, str]]:
+    """`n` pairs of texts of two classes each."""
+    rng = random.Random(seed)
+    return [(rng.choice(first), rng.choice(second)) for first, second in (rng.sample(list(classes.values()), 2) for _ in range(n))]
+
+
 def pull_together(
     model: SentenceTransformer,
     pairs: Sequence[tuple[str, str]],
     *,
+    apart: Sequence[tuple[str, str]] = (),
     epochs: int = EPOCHS,
     learning_rate: float = LEARNING_RATE,
     max_length: int = MAX_LENGTH,
     batch: int = 16,
     seed: int = 0,
 ) -> None:
-    """Train `model` in place so that the two texts of each pair have a cosine of 1, and nothing else."""
+    """Train `model` in place so that the two texts of each pair have a cosine of 1, those of each pair `apart` one of 0, and nothing else."""
     from datasets import Dataset
     from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
     from sentence_transformers.sentence_transformer.losses import CosineSimilarityLoss
 
     reads, model.max_seq_length = model.max_seq_length, min(max_length, model.max_seq_length)
-    columns = {"first": [pair[0] for pair in pairs], "second": [pair[1] for pair in pairs], "label": [1.0] * len(pairs)}
+    labelled = [*((*pair, 1.0) for pair in pairs), *((*pair, 0.0) for pair in apart)]
+    columns = {name: [row[place] for row in labelled] for place, name in enumerate(("first", "second", "label"))}
     with tempfile.TemporaryDirectory() as folder:
         arguments = SentenceTransformerTrainingArguments(
             output_dir=folder,

@@ -32,7 +32,7 @@ def test_the_map_that_was_drawn_is_told_by_flag_reasons_search_groups_and_moveme
     verdict, said = tell_map(workspace, small_project, "one")
     assert verdict == "red"
     assert said[0].startswith("Clumped: the model tells documents apart less well.")
-    assert said[1:4] == [*FIGURES["reasons"], said[2], "Group 1: rent, lease: 2 documents"]
+    assert said[1:4] == [*FIGURES["reasons"], said[2], "Group 1: rent, lease (2 documents)"]
     assert said[2].endswith("fewer answers are found.")
     assert said[4].startswith("Documents moved 8 times as far")
     assert tell_map(workspace, small_project, "two")[0] == "none"

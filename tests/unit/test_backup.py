@@ -54,6 +54,17 @@ def test_a_backup_goes_to_a_new_folder_outside_the_home(workspace: Workspace, tm
             back_up_home(workspace, out)
 
 
+def test_only_what_a_run_has_not_finished_is_left_out_whatever_a_project_or_its_vectors_are_called(workspace: Workspace, tmp_path: Path):
+    kept = ["outside/checkpoints/mine/v.npy", "outside/p/mine.unfinished/v.npy", "outside/p/checkpoints/v.npy", "runs/r1/log.txt", "models/m1/config.json"]
+    left = ["runs/r1/checkpoints/c/weights", "models/.r1.unfinished/weights", "models/.int8-1.lock", "maps/.m.npz.1-2.tmp"]
+    for name in kept + left:
+        (workspace.folder(*Path(name).parent.parts) / Path(name).name).write_text("x", encoding="utf-8")
+    back_up_home(workspace, tmp_path / "copy")
+    found = {str(path.relative_to(tmp_path / "copy")) for path in (tmp_path / "copy").rglob("*") if path.is_file()}
+    assert set(kept) <= found
+    assert found.isdisjoint(left)
+
+
 def test_what_lies_above_the_home_is_no_reason_to_leave_a_file_out(tmp_path: Path):
     settings = Settings(home=tmp_path / "checkpoints" / "home")
     workspace = Workspace(settings, open_store(settings.url))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
+import pkgutil
 import signal
 import subprocess
 import sys
@@ -19,7 +21,8 @@ from core.workspace import draft_folder, open_workspace, replace_file
 
 
 def test_every_value_is_frozen():
-    values = [item for item in vars(model).values() if dataclasses.is_dataclass(item)]
+    modules = [importlib.import_module(f"core.model.{found.name}") for found in pkgutil.iter_modules(model.__path__)]
+    values = [item for module in modules for item in vars(module).values() if dataclasses.is_dataclass(item)]
     assert len(values) > 8
     assert all(item.__dataclass_params__.frozen for item in values)
 

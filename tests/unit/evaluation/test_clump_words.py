@@ -22,6 +22,10 @@ def test_movement_as_by_chance_is_made_nothing_of() -> None:
     assert say_movement({"displacement": 0.15, "noise_floor": 0.125}).startswith("Documents lie about where they lay")
 
 
+def test_documents_are_not_said_to_lie_where_they_lay_where_the_method_itself_shuffles_them() -> None:
+    assert "as if they had changed places at random" in say_movement({"displacement": 1.0, "noise_floor": 0.9, "shuffled": 1.1})
+
+
 @pytest.mark.parametrize(("moved", "noise"), [(None, 0.125), (0.5, None), (0.5, 0.0)])
 def test_movement_that_cannot_be_compared_is_not_spoken_of(moved: float | None, noise: float | None) -> None:
     figures = {"displacement": moved, "noise_floor": noise}

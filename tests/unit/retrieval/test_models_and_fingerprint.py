@@ -12,7 +12,8 @@ import pytest
 from core.model import PairsmithError
 from core.retrieval import models as module
 from core.retrieval.fingerprint import fingerprint_folder, hash_file
-from core.retrieval.models import EMBEDDED_DEFAULT, EMBEDDED_SHA256, describe_model, ensure_base_model
+from core.retrieval.hub import has_weights
+from core.retrieval.models import EMBEDDED_DEFAULT, EMBEDDED_SHA256, describe_model, ensure_base_model, pin_reference
 from core.store import artefacts
 from core.workspace import Workspace
 
@@ -150,3 +151,23 @@ def test_a_base_folder_that_was_changed_and_put_back_is_the_present_base_again(w
     ensure_base_model(workspace, small_project, str(tiny_model))
     with workspace.store.read() as conn:
         assert [model.id for model in artefacts.list_models(conn, small_project)] == [first.id, second.id]
+
+
+def test_a_project_keeps_a_folder_by_its_absolute_path_and_other_names_as_they_are(tiny_model: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tiny_model.parent)
+    assert [pin_reference(name) for name in (tiny_model.name, EMBEDDED_DEFAULT, "owner/name")] == [str(tiny_model.resolve()), EMBEDDED_DEFAULT, "owner/name"]
+    with pytest.raises(PairsmithError, match="no model folder"):
+        pin_reference("./nowhere")
+
+
+def test_a_model_has_come_from_the_hub_once_every_piece_of_its_weights_is_there(tmp_path: Path):
+    (tmp_path / "2_Dense").mkdir()
+    (tmp_path / "2_Dense" / "model.safetensors").write_bytes(b"x")
+    assert not has_weights(tmp_path)
+    (tmp_path / "model-00001-of-00002.safetensors").write_bytes(b"x")
+    (tmp_path / "model.safetensors.index.json").write_text(
+        json.dumps({"weight_map": {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}}), encoding="utf-8"
+    )
+    assert not has_weights(tmp_path)
+    (tmp_path / "model-00002-of-00002.safetensors").write_bytes(b"x")
+    assert has_weights(tmp_path)

@@ -52,12 +52,22 @@ def test_the_blend_lies_on_the_line_between_base_and_tuned(tmp_path: Path, tiny_
     dev = HeldOut(["a"], ["the licensee"], {"a": {"d": 1}}, [Document("d", "the licensee may terminate"), Document("e", "payment is due")])
     seen: list[tuple[int, int]] = []
     chosen, points, base_guard = merge_with_base(record, other, dev, lambda step, total: seen.append((step, total)), weights=(0.25, 1.0))
-    assert [point.weight for point in points if point.weight != 0.625] == [0.25, 1.0]
+    weights = [point.weight for point in points]
+    assert weights in ([0.25, 1.0], [0.25, 0.625, 1.0]), "one more where the tuned weights forget"
     assert seen[:2] == [(1, 3 + MERGE_MEASURED), (2, 3 + MERGE_MEASURED)]
     assert seen[-1][0] == seen[-1][1]
     assert 0 <= base_guard <= 1
     for name, start in base.state_dict().items():
         assert torch.allclose(other.state_dict()[name].float(), torch.lerp(start.float(), tuned[name].float(), chosen.weight), atol=1e-6), name
+
+
+def test_a_share_above_the_largest_that_forgets_little_is_measured_in_its_place(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    guard = iter([0.8, 0.8, 0.5, 0.795])  # the base, 0.2, 1, and half-way between
+    monkeypatch.setattr("core.tuning.merge.measure_encoder", lambda _: next(guard))
+    dev = HeldOut(["a"], ["the licensee"], {"a": {"d": 1}}, [Document("d", "the licensee may terminate"), Document("e", "payment is due")])
+    record = describe_model(str(tiny_model))
+    _, points, _ = merge_with_base(record, load_transformer(record), dev, lambda *_: None, (0.2, 1.0))
+    assert [(point.weight, point.guard, point.dev is not None) for point in points] == [(0.2, 0.8, True), (0.6, 0.795, True), (1.0, 0.5, False)]
 
 
 def test_what_was_measured_of_the_tuned_model_is_not_measured_again(tiny_model: Path) -> None:
