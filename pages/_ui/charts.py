@@ -35,12 +35,14 @@ class Interval:
 
 
 def draw_intervals(base: Interval, tuned: Interval, difference: Interval, *, measure: str, least: float) -> go.Figure:
-    """Base (circle) and tuned (diamond) on one scale at the left, their difference (square) against zero at the right.
+    """Base (circle) and tuned (diamond) on one scale at the left, their difference (square) against zero at the right: green where the interval lies above
+    zero, vermillion where below, grey where it may be chance.
 
     `least`: the smallest gain that counts; the band between its negative and itself is shaded.
     """
     figure = make_subplots(1, 2, subplot_titles=(measure, "Difference"), horizontal_spacing=0.08)
-    for item, colour, symbol, column in ((tuned, VERMILLION, "diamond", 1), (base, BLUE, "circle", 1), (difference, GREEN, "square", 2)):
+    change = GREEN if difference.low > 0 else VERMILLION if difference.high < 0 else GREY
+    for item, colour, symbol, column in ((tuned, VERMILLION, "diamond", 1), (base, BLUE, "circle", 1), (difference, change, "square", 2)):
         bars = {"type": "data", "symmetric": False, "array": [item.high - item.value], "arrayminus": [item.value - item.low], "thickness": 2, "width": 7}
         hover = f"{item.name}: {item.value:.3f}<br>95 % interval {item.low:.3f} to {item.high:.3f}<extra></extra>"
         marker = {"size": 13, "color": colour, "symbol": symbol}

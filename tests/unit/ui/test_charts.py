@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pages._ui.charts import GREY, MAX_POINTS, PALETTE, Interval, draw_changes, draw_intervals
+from pages._ui.charts import GREEN, GREY, MAX_POINTS, PALETTE, VERMILLION, Interval, draw_changes, draw_intervals
 from pages._ui.map_chart import OTHER, draw_map
 from pages._ui.map_points import MapPoints, assign_colours, choose_points, rank_values
 from pages._ui.text import escape_hover
@@ -124,3 +124,10 @@ def test_intervals_tell_base_tuned_and_difference_apart_by_symbol_and_show_their
     low, high = figure.layout.xaxis2.range
     assert low < -0.5
     assert high > 0.5
+
+
+@pytest.mark.parametrize(("low", "high", "colour"), [(0.1, 0.3, GREEN), (-0.3, -0.1, VERMILLION), (-0.1, 0.3, GREY)])
+def test_a_loss_is_not_drawn_in_the_colour_of_a_gain(low: float, high: float, colour: str) -> None:
+    change = Interval("Change", (low + high) / 2, low, high)
+    figure = draw_intervals(Interval("Base", 0.5, 0.4, 0.6), Interval("Tuned", 0.5, 0.4, 0.6), change, measure="NDCG@5", least=0.02)
+    assert {trace.name: trace.marker.color for trace in figure.data}["Change"] == colour
