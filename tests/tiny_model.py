@@ -8,6 +8,9 @@ from pathlib import Path
 
 import sample_data
 
+GENERAL = 170
+"""Passages of the guard set whose words the vocabulary has: so many however large the set, since another vocabulary is another model."""
+
 
 def make_tiny_model(folder: Path, *, seed: int = 0) -> Path:
     """Write the model into `folder` and return it. The same seed gives the same weights."""
@@ -16,9 +19,8 @@ def make_tiny_model(folder: Path, *, seed: int = 0) -> Path:
     from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
     from transformers import BertConfig, BertModel, BertTokenizerFast
 
-    text = (sample_data.CONTRACTS / "corpus.jsonl").read_text(encoding="utf-8").lower() + (sample_data.GUARD / "corpus.jsonl").read_text(
-        encoding="utf-8"
-    ).lower()
+    general = (sample_data.GUARD / "corpus.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)[:GENERAL]
+    text = ((sample_data.CONTRACTS / "corpus.jsonl").read_text(encoding="utf-8") + "".join(general)).lower()
     words = [word for word, _ in Counter(re.findall(r"[a-z]+", text)).most_common(3000)]
     vocabulary = [
         "[PAD]",
