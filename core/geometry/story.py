@@ -34,14 +34,16 @@ def find_map(workspace: Workspace, project_id: str, tuned_id: str) -> Projection
 
 
 def tell_story(workspace: Workspace, project_id: str, projection: Projection) -> dict[str, Any]:
-    """The figures of a map with the flag, its reasons and each hotspot's effect as they are now."""
+    """The figures of a map with the flag, its reasons and each hotspot's effect as they are now; without a flag, with what tuning did to search alone."""
     figures = dict(projection.figures)
-    if projection.tuned_id is None or figures.get("verdict", "none") == "none":
+    if projection.tuned_id is None:
         return figures
-    rows = {item: row for row, item in enumerate(item for spot in figures["hotspots"] for item in spot["ids"])}
+    rows = {item: row for row, item in enumerate(item for spot in figures.get("hotspots", []) for item in spot["ids"])}
     scores = read_scores(workspace, project_id, (projection.base_id, projection.tuned_id), rows)
     if scores is None or not scores.base.keys() & scores.tuned.keys():
         return figures
+    if figures.get("verdict", "none") == "none":
+        return {**figures, "global": {**figures.get("global", {}), "ndcg@5": make_plain(tell_difference(measure_effect(scores, []).overall))}}
     with workspace.store.read() as conn:
         dimensions = {artefacts.get_model(conn, project_id, model_id).dimension for model_id in (projection.base_id, projection.tuned_id)}
     return judge_again(figures, scores, rows, same_dimension=len(dimensions) == 1)

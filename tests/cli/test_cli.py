@@ -167,7 +167,7 @@ def test_the_whole_job_runs_from_the_command_line(tmp_path: Path, tiny_model: Pa
     assert call_json(home, "clumps", "c")["verdict"] in ("green", "note", "amber", "red", "none")
     drawn = call_json(home, "map", "c")
     assert drawn["projection_id"]
-    assert any("on the held-out anchors changed by" in sentence for sentence in drawn["said"])
+    assert any("on the held-out anchors changed by" in sentence for sentence in drawn["said"]), drawn["said"]
     call(home, "export", "c", "--what", "model", "--out", str(tmp_path / "model"))
     assert (tmp_path / "model" / "model.safetensors").exists()
     assert {run["status"] for run in call_json(home, "runs", "c")["runs"]} == {"succeeded"}

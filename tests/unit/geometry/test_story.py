@@ -103,6 +103,12 @@ def test_a_model_measured_as_worse_after_its_map_was_drawn_is_not_green(workspac
     assert find_map(workspace, small_project, "d" * 64) is None
 
 
+def test_a_map_without_a_verdict_still_says_what_tuning_did_to_search(workspace: Workspace, small_project: str, mapped: Projection) -> None:
+    told = tell_story(workspace, small_project, replace(mapped, figures={**mapped.figures, "verdict": "none", "reasons": ["Too few."], "hotspots": []}))
+    assert (told["verdict"], told["reasons"]) == ("none", ["Too few."])
+    assert told["global"]["ndcg@5"]["gain"] == pytest.approx(-0.5)
+
+
 def test_a_report_carries_the_map_and_its_figures_with_text_escaped(workspace: Workspace, small_project: str, mapped: Projection) -> None:
     bare = {"systems": [{"system": "tuned", "model_id": TUNED}], "system": "tuned"}
     report = add_to_report(workspace, small_project, bare)
