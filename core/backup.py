@@ -56,7 +56,14 @@ def _is_wanted(path: Path, home: Path, database: Path) -> bool:
 
 def _is_half(parts: Sequence[str]) -> bool:
     """Whether the path below a home is what a run has not finished: its checkpoints, a model that is being written and its lock, a file before it is moved."""
-    return parts[-1].endswith(".tmp") or (parts[0] == "runs" and parts[2:3] == (CHECKPOINTS,)) or (parts[0] == "models" and "".join(parts[1:2]).startswith("."))
+    match parts:
+        case ("runs", _, folder, *_):
+            is_left = folder == CHECKPOINTS
+        case ("models", name, *_):
+            is_left = name.startswith(".")
+        case _:
+            is_left = False
+    return is_left or parts[-1].endswith(".tmp")
 
 
 def _copy(path: Path, to: Path) -> bool:

@@ -16,12 +16,12 @@ import numpy as np
 
 import sample_data
 from core.evaluation.clump_words import say_movement
-from core.geometry.clumps import ClumpReport, Search, find_clumps
+from core.geometry.clumps import Search, find_clumps
 from core.geometry.gap import Questions
 from core.geometry.projection import align_layout, displacement, draw_base, measure_noise, measure_shuffled
 from core.geometry.references import read_references
 from core.geometry.stored_map import name_hotspot
-from core.geometry.terms import name_groups
+from core.geometry.terms import name_rows
 from core.ingest.beir import read_beir
 from core.retrieval.encoder import Encoder, load_transformer
 from core.retrieval.models import EMBEDDED_DEFAULT, describe_model
@@ -60,7 +60,7 @@ def main() -> int:
     references = read_references()
     generic = [encoder.encode(references, record.document_prompt) for encoder in (base, tuned)]
     found = find_clumps(before, after, reference_base=generic[0], reference_tuned=generic[1], search=Search(questions[0], questions[1], before, after))
-    report = found.to_json([document.id for document in bundle.documents], name_hotspots(found, texts))
+    report = found.to_json([document.id for document in bundle.documents], name_rows([spot.rows for spot in found.hotspots], texts))
     layout = draw_base(before)
     as_drawn = draw_base(after, init=layout)  # before it is laid onto the base's, which gives it the base's size
     tuned_layout = align_layout(as_drawn, layout)
@@ -72,13 +72,6 @@ def main() -> int:
     tell(report, moved, radius(as_drawn) / radius(layout))
     print(f"The maps are in {chosen.out / 'maps.html'}, the whole report in {chosen.out / 'report.json'}.")
     return 0
-
-
-def name_hotspots(report: ClumpReport, texts: list[str]) -> list[list[str]]:
-    """Terms of each hotspot."""
-    inside = {row for spot in report.hotspots for row in spot.rows}
-    groups = [[texts[row] for row in spot.rows] for spot in report.hotspots]
-    return name_groups(groups, [text for row, text in enumerate(texts) if row not in inside]) if groups else []
 
 
 def tell(report: Mapping[str, Any], moved: Mapping[str, float], size: float) -> None:

@@ -28,7 +28,7 @@ from core.geometry.projection import (
 )
 from core.geometry.references import read_references
 from core.geometry.stored_map import VIEWS
-from core.geometry.terms import name_groups
+from core.geometry.terms import name_rows
 from core.model import Document, ModelRecord, PairsmithError, Projection
 from core.plain import make_plain
 from core.retrieval.encoder import embed_anchors, embed_documents, embed_texts
@@ -144,7 +144,4 @@ def _report(
         search=read_search(workspace, project_id, records, documents, vectors),
         scores=read_scores(workspace, project_id, (records[0].id, records[1].id), {document_id: row for row, document_id in enumerate(ids)}) or NO_SCORES,
     )
-    inside = {row for spot in report.hotspots for row in spot.rows}
-    groups = [[documents[rows[row]].content for row in spot.rows] for spot in report.hotspots]
-    terms = name_groups(groups, [documents[row].content for place, row in enumerate(rows) if place not in inside]) if groups else []
-    return report.to_json(ids, terms)
+    return report.to_json(ids, name_rows([spot.rows for spot in report.hotspots], [documents[row].content for row in rows]))

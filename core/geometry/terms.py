@@ -18,6 +18,14 @@ MOST = 6
 """Terms that name a group."""
 
 
+def name_rows(groups: Sequence[Sequence[int]], texts: Sequence[str]) -> list[list[str]]:
+    """The terms of groups of rows of `texts`; the texts in none of them are the others."""
+    if not groups:
+        return []
+    inside = {row for rows in groups for row in rows}
+    return name_groups([[texts[row] for row in rows] for rows in groups], [text for row, text in enumerate(texts) if row not in inside])
+
+
 def name_groups(groups: Sequence[Sequence[str]], others: Sequence[str] = (), *, most: int = MOST) -> list[list[str]]:
     """Up to `most` terms of each group of texts, the most telling first; lower case. `others`: the texts that are in no group."""
     from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer

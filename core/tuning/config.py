@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import sample_data
@@ -127,12 +128,6 @@ def choose_scale(config: TuneConfig, record: ModelRecord) -> float:
     return 50.0 if "bge-" in f"{record.name} {record.location}".lower() else 20.0
 
 
-@lru_cache(maxsize=1)
-def count_guard() -> int:
-    """Passages of the bundled guard set: what a look at it mostly takes, since its questions are short."""
-    return sum(bool(line.strip()) for line in (sample_data.GUARD / "corpus.jsonl").read_text(encoding="utf-8").splitlines())
-
-
 @dataclass(frozen=True)
 class Estimate:
     """What a run will do and take."""
@@ -142,10 +137,19 @@ class Estimate:
     seconds: float
 
 
-@lru_cache(maxsize=1)
 def count_bundled() -> int:
     """How many generic pairs are bundled: no run mixes in more."""
-    return sum(bool(line.strip()) for line in sample_data.GENERIC_PAIRS.read_text(encoding="utf-8").splitlines())
+    return _count_lines(sample_data.GENERIC_PAIRS)
+
+
+def count_guard() -> int:
+    """Passages of the bundled guard set: what a look at it mostly takes, since its questions are short."""
+    return _count_lines(sample_data.GUARD / "corpus.jsonl")
+
+
+@lru_cache(maxsize=2)
+def _count_lines(path: Path) -> int:
+    return sum(bool(line.strip()) for line in path.read_text(encoding="utf-8").splitlines())
 
 
 def estimate_run(

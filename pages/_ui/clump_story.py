@@ -43,14 +43,8 @@ def show_clump_line(page: Page, tuned: ModelRecord) -> None:
             st.badge(word, icon=icon, color=COLOURS[verdict])
         with page.workspace.store.read() as conn:
             newest = newest_map(conn, page.project_id)
-        is_newest = projection is not None and newest is not None and newest.id == projection.id
-        way = (
-            "Open the map and review its groups"
-            if is_newest and figures.get("hotspots")
-            else "Open the map"
-            if is_newest or newest is None
-            else "Open the newest map"
-        )
+        is_shown = newest is None or (projection is not None and projection.id == newest.id)  # the page shows the newest map, and its groups alone
+        way = "Open the newest map" if not is_shown else "Open the map and review its groups" if figures.get("hotspots") else "Open the map"
         st.page_link("map.py", label=way, icon=":material/scatter_plot:")
     if figures.get("verdict", "green") != "green":
         st.caption("\n".join(f"- {reason}" for reason in figures.get("reasons", [])))
